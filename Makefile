@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml
 	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
-	$(BIN)/python -m bsm.evidence.compiled
+	$(BIN)/python -c "from bsm.engine import loops; from bsm.evidence import compiled; loops.warm(); compiled.warm()"
 	@touch $@
 
 demo: $(STAMP) ## the main job: motivations behind published alignment-faking results, into out/

@@ -13,15 +13,12 @@ import torch
 from torch import Tensor
 
 from bsm.engine import factors as f
+from bsm.engine.errors import TooLarge
 from bsm.engine.plan import BATCH, DRAW, ROW, Axes, Plan, cells, plan
 from bsm.network.tables import Network
 
 BYTES = 8  # of a float64
 SHARE = 0.25  # of the memory of the machine, or of what is free on an accelerator
-
-
-class TooLarge(MemoryError):
-    """The query would need more memory than it may use: the message says how much, for what, and a remedy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +61,21 @@ class Question:
             held += self.plan.total * (4 if wide else 1)
         return BYTES * (held + (self.plan.wide_peak if wide else self.plan.peak))
 
+    def too_large(self, wide: bool, limit: int) -> str:
+        """The message that this question needs more than `limit` bytes."""
+        clique = sorted(self.plan.largest - set(BATCH))
+        listed = ", ".join(f"{self.names[a - 2]} ({self.sizes[a]})" for a in clique[:40])
+        draws, rows = self.sizes[:2]
+        batch = f" in each of {draws} draw(s) and {rows} row(s)"
+        remedy = "ask for fewer variables at once, cut edges with do(), give nodes fewer parents, or raise max_bytes"
+        if self.remembers:
+            remedy = f"take fewer rows or draws at once, or torch.no_grad(); else {remedy}"
+        return (
+            f"this query needs about {readable(self.bytes(wide))} and may use {readable(limit)} (max_bytes): "
+            f"{len(clique)} variables meet in one table of {cells(clique, self.sizes):,} cells{batch}: {listed}"
+            f"{', ...' if len(clique) > 40 else ''}. Remedy: {remedy}"
+        )
+
     def part(self, batch: int, start: int, length: int) -> Question:
         """The same question for some of the draws (0) or rows (1)."""
         tensors = tuple(
@@ -79,12 +91,12 @@ def question(network: Network, keep: Sequence[str], weights: Mapping[str, Tensor
 
     Variables that are neither kept, nor weighted, nor an ancestor of either are barren: they sum to one.
     """
-    names = _ancestors_of(network, (*keep, *weights))
+    names = ancestors_of(network, (*keep, *weights))
     number = {name: i for i, name in enumerate(names, start=2)}
     found = [
-        _without_single(network.tables[n].values, (DRAW, *(number[a] for a in network.tables[n].axes))) for n in names
+        without_single(network.tables[n].values, (DRAW, *(number[a] for a in network.tables[n].axes))) for n in names
     ]
-    found += [_without_single(w, (DRAW, ROW, number[n])) for n, w in weights.items()]
+    found += [without_single(w, (DRAW, ROW, number[n])) for n, w in weights.items()]
     draws = max((network.draws, *(len(w) for w in weights.values())))
     rows = max((w.shape[1] for w in weights.values()), default=1)
     return Question(
@@ -96,7 +108,7 @@ def question(network: Network, keep: Sequence[str], weights: Mapping[str, Tensor
     )
 
 
-def _ancestors_of(network: Network, names: Sequence[str]) -> tuple[str, ...]:
+def ancestors_of(network: Network, names: Sequence[str]) -> tuple[str, ...]:
     """These variables and their ancestors, parents first."""
     found = set(names)
     for name in reversed(network.order):
@@ -105,7 +117,7 @@ def _ancestors_of(network: Network, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in network.order if name in found)
 
 
-def _without_single(values: Tensor, axes: Axes) -> tuple[Axes, Tensor]:
+def without_single(values: Tensor, axes: Axes) -> tuple[Axes, Tensor]:
     """The tensor without a draw or row axis of one entry, so that it is multiplied once for all."""
     gone = tuple(i for i, a in enumerate(axes) if a in BATCH and values.shape[i] == 1)
     return tuple(a for i, a in enumerate(axes) if i not in gone), values.squeeze(gone)
@@ -120,7 +132,7 @@ def answered(asked: Question, wide: bool, max_bytes: int | None) -> Answer:
     Raises:
         TooLarge: even one draw of one row needs more than `max_bytes`.
     """
-    limit = _default_limit(asked.tensors) if max_bytes is None else max_bytes
+    limit = default_limit(asked.tensors) if max_bytes is None else max_bytes
     return _in_parts(asked, _widely if wide else _plainly, wide, limit)
 
 
@@ -130,7 +142,7 @@ def _in_parts(asked: Question, solve: Callable[[Question], Answer], wide: bool, 
     batch = ROW if asked.sizes[ROW] > 1 else DRAW
     count = asked.sizes[batch]
     if count == 1 or asked.remembers or BYTES * cells(asked.output, asked.sizes) > limit // 2:
-        raise TooLarge(_too_large(asked, wide, limit))
+        raise TooLarge(asked.too_large(wide, limit))
     half = count // 2
     parts = [asked.part(batch, 0, half), asked.part(batch, half, count - half)]
     answers = [_in_parts(part, solve, wide, limit) for part in parts]
@@ -178,7 +190,8 @@ def _laid_out(values: Tensor, axes: Axes, asked: Question) -> Tensor:
 # --- the budget --------------------------------------------------------------------------------------------
 
 
-def _default_limit(tensors: Sequence[Tensor]) -> int:
+def default_limit(tensors: Sequence[Tensor]) -> int:
+    """Bytes that a query may use where nothing else is said: a quarter of the memory of the machine or device."""
     if tensors and tensors[0].device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(tensors[0].device)
         return int(SHARE * free)
@@ -198,22 +211,8 @@ def _machine_memory() -> int:
     return found
 
 
-def _too_large(asked: Question, wide: bool, limit: int) -> str:
-    clique = sorted(asked.plan.largest - set(BATCH))
-    listed = ", ".join(f"{asked.names[a - 2]} ({asked.sizes[a]})" for a in clique[:40])
-    draws, rows = asked.sizes[:2]
-    batch = f" in each of {draws} draw(s) and {rows} row(s)"
-    remedy = "ask for fewer variables at once, cut edges with do(), give nodes fewer parents, or raise max_bytes"
-    if asked.remembers:
-        remedy = f"take fewer rows or draws at once, or torch.no_grad(); else {remedy}"
-    return (
-        f"this query needs about {_readable(asked.bytes(wide))} and may use {_readable(limit)} (max_bytes): "
-        f"{len(clique)} variables meet in one table of {cells(clique, asked.sizes):,} cells{batch}: {listed}"
-        f"{', ...' if len(clique) > 40 else ''}. Remedy: {remedy}"
-    )
-
-
-def _readable(count: int) -> str:
+def readable(count: int) -> str:
+    """A number of bytes as people write it."""
     size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
     while size >= 1024 and len(units) > 1:
         size /= 1024

@@ -11,7 +11,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bsm.engine.contraction import TooLarge, answered, question
+from bsm.engine.contraction import answered, question
+from bsm.engine.errors import TooLarge
 from bsm.engine.factors import RangeLost
 from bsm.network.tables import Network, Table
 
@@ -24,13 +25,13 @@ def impossible_rows(network: Network, weights: Mapping[str, Tensor], zero: Tenso
     """The message for evidence of probability zero.
 
     Args:
-        weights: [draw, row, state] per variable.
+        weights: [draw or 1, 1, state] per variable, of the first impossible row.
         zero: [draw, row], whether the evidence is impossible there.
     """
     rows = zero.any(0)
     row = _first(rows)[0]
     draw = _first(zero[:, row])[0]
-    there = {name: _at(w, draw, row) for name, w in weights.items()}
+    there = {name: _chosen(w.detach(), draw) for name, w in weights.items()}
     listed = ", ".join(str(int(i)) for i in rows.nonzero()[:5])
     count = int(rows.sum())
     which = f"row {row}" if count == 1 else f"{count} rows ({listed}{', ...' if count > 5 else ''})"
@@ -169,11 +170,6 @@ def _one_draw(network: Network, draw: int) -> Network:
     """The network in one parameter draw."""
     tables = {n: replace(t, values=_chosen(t.values.detach(), draw)) for n, t in network.tables.items()}
     return replace(network, tables=tables)
-
-
-def _at(weights: Tensor, draw: int, row: int) -> Tensor:
-    """[1, 1, state] of [draw, row, state]."""
-    return _chosen(_chosen(weights.detach(), draw).transpose(0, 1), row).transpose(0, 1)
 
 
 def _chosen(tensor: Tensor, index: int) -> Tensor:

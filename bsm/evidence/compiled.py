@@ -253,7 +253,3 @@ def warm() -> None:
     beta_binomial_slopes(one, one, three, one)
     by_variant(one, one, one, one * 0, one * 0, one, three * 0, three * 0, np.zeros(1, dtype=np.int64))
     second_margin(np.ones(1), np.ones(1) * 2, np.ones(1), one, one, one)
-
-
-if __name__ == "__main__":
-    warm()

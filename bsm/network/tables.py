@@ -6,7 +6,7 @@ A state's position in `Variable.states` is its code on every axis; nothing else 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -30,8 +30,9 @@ class Variable:
     def __post_init__(self) -> None:
         if not self.states:
             raise NetworkError(f"{self.name} has no states; a variable needs at least one")
-        if twice := sorted({s for s in self.states if self.states.count(s) > 1}):
-            raise NetworkError(f"{self.name} lists the state {twice[0]!r} twice; states must differ")
+        if len(set(self.states)) < len(self.states):
+            twice = min(s for s in self.states if self.states.count(s) > 1)
+            raise NetworkError(f"{self.name} lists the state {twice!r} twice; states must differ")
         if self.values is not None and len(self.values) != len(self.states):
             raise NetworkError(
                 f"{self.name} has {len(self.states)} states and {len(self.values)} values; give one each"
@@ -143,6 +144,13 @@ class Network:
     def device(self) -> torch.device:
         """Where the tables lie."""
         return next((t.values.device for t in self.tables.values()), torch.device("cpu"))
+
+    def to(self, device: torch.device | str) -> Network:
+        """The network with its tables on a device."""
+        if self.device == torch.device(device):
+            return self
+        moved = {n: replace(t, values=t.values.to(device)) for n, t in self.tables.items()}
+        return Network(self.variables, moved)
 
     @cached_property
     def order(self) -> tuple[str, ...]:

@@ -1,0 +1,258 @@
+"""Which tables to make once, so that every row of evidence is answered by looking rows up and multiplying them.
+
+Unseen variables are summed out of the network while that keeps tables small; the few that are left (with the
+target: the *joint states*) are summed out in every row. What remains is merged into few tables, each with one
+row per combination of some seen variables and one column per joint state. Only symbols are handled here: a
+layout costs nothing to make, so several are made and the cheapest is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from heapq import heapify, heappop, heappush
+
+from bsm.engine.plan import Axes
+
+CAPS = (0, 300, 3_000, 30_000, 300_000, 3_000_000)  # cells that a table may have after a variable is summed out
+BUDGETS = (4_096, 65_536, 1_048_576)  # cells that a merged table may have: about what the caches of a core hold
+JOINT = 4_096  # joint states that a row may carry
+PAIRWISE = 64  # tables up to which the best pair is merged first; beyond, neighbours are merged in order
+SMALL = 3_000  # unseen variables beyond which only one cap is tried, for planning itself takes time
+
+# nanoseconds on one core of a CPU, measured; only their ratios matter to the choice
+PER_LOOKUP, PER_SEEN, PER_CELL, PER_STATE, PER_ROW = 2.0, 0.7, 0.4, 0.8, 12.0
+PER_TERM = 6.0  # one combination of blanks tried, besides its cells
+PER_BUILT_CELL, PER_BUILT_TABLE = 2.0, 60_000.0
+BLANK = 0.1  # share of cells taken to be blank where blanks are planned for
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One merged table: the factors multiplied into it, the seen axes that choose its row, and its joint states."""
+
+    members: tuple[int, ...]
+    seen: Axes
+    states: Axes
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Tables to look up, and the joint states that they share.
+
+    Axes are numbered as in the problem. `states` are those of the target in order, then unseen variables kept; `order`
+    the unseen variables summed out beforehand, first to last. `blanks`: made for rows that may have them. `folded` are
+    the seen axes of which a blank is one more row of their only table; a blank of any other is summed over in its row.
+    Costs are predictions: cells held, nanoseconds per row, nanoseconds to build.
+    """
+
+    states: Axes
+    order: Axes
+    lookups: tuple[Lookup, ...]
+    blanks: bool
+    folded: frozenset[int]
+    joint: int
+    cells: int
+    per_row: float
+    to_build: float
+
+
+@lru_cache(maxsize=512)
+def best_layout(
+    scopes: tuple[Axes, ...],
+    sizes: tuple[int, ...],
+    target: Axes,
+    seen: Axes,
+    blanks: bool,
+    rows: int,
+    draws: int,
+    max_cells: int,
+) -> Layout | None:
+    """The layout that answers this many rows at the least predicted cost; None where none fits.
+
+    Args:
+        scopes: the axes of each factor, without batch axes.
+        sizes: states per axis.
+        blanks: whether rows may leave seen variables blank.
+        max_cells: numbers that all tables of one draw may hold.
+    """
+    found: list[Layout] = []
+    summed: dict[tuple, None] = {}
+    unseen = {a for axes in scopes for a in axes} - set(target) - set(seen)
+    for cap in CAPS if len(unseen) <= SMALL else (3_000,):
+        parts, order, kept = _summed_out(scopes, sizes, unseen, cap)
+        key = (frozenset(parts.items()), kept)
+        joint = math.prod(sizes[a] for a in (*target, *kept))
+        if key in summed or joint > JOINT:
+            continue
+        summed[key] = None
+        for budget in BUDGETS:
+            layout = _merged(parts, order, sizes, (*target, *kept), frozenset(seen), blanks, budget, draws)
+            if layout.cells <= max_cells:
+                found.append(layout)
+    return min(found, key=lambda one: one.to_build + rows * draws * one.per_row, default=None)
+
+
+Parts = dict[tuple[int, ...], frozenset[int]]  # factors multiplied together -> the axes of the product
+
+
+def _summed_out(
+    scopes: Sequence[Axes], sizes: Sequence[int], unseen: Iterable[int], cap: int
+) -> tuple[Parts, Axes, Axes]:
+    """Sum unseen variables out, lightest first, while no product exceeds `cap`: products, order, and what is left.
+
+    Source: the min-weight heuristic, Koller & Friedman (2009) section 9.4.3.2.
+    """
+    axes = {i: frozenset(scope) for i, scope in enumerate(scopes)}
+    made_of: list[tuple[int, ...]] = [()] * len(axes)
+    holders: dict[int, set[int]] = {}
+    for number, scope in axes.items():
+        for a in scope:
+            holders.setdefault(a, set()).add(number)
+
+    def product(axis: int) -> frozenset[int]:
+        return frozenset().union(*(axes[k] for k in holders[axis])) - {axis}
+
+    def weight(axis: int) -> int:
+        return math.prod(sizes[a] for a in product(axis))
+
+    current = {a: weight(a) for a in unseen}
+    queue = [(w, a) for a, w in current.items() if w <= cap]
+    order: list[int] = []
+    heapify(queue)
+    while queue:
+        known, axis = heappop(queue)
+        if current.get(axis) != known:  # summed out already, or its weight has changed since
+            continue
+        del current[axis]
+        order.append(axis)
+        made, gone = product(axis), tuple(holders[axis])
+        for k in gone:
+            for a in axes.pop(k):
+                holders[a].discard(k)
+        axes[len(made_of)] = made
+        for a in made:
+            holders[a].add(len(made_of))
+        made_of.append(gone)
+        for a in made:
+            if a in current and current[a] != (now := weight(a)):
+                current[a] = now
+                if now <= cap:
+                    heappush(queue, (now, a))
+    return {_inputs(k, made_of): made for k, made in axes.items()}, tuple(order), tuple(sorted(current))
+
+
+def _inputs(number: int, made_of: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The factors that went into this one."""
+    found, waiting = [], [number]
+    while waiting:
+        one = waiting.pop()
+        waiting += made_of[one]
+        found += [] if made_of[one] else [one]
+    return tuple(sorted(found))
+
+
+@dataclass(slots=True)
+class _Part:
+    members: tuple[int, ...]
+    seen: frozenset[int]
+    states: frozenset[int]
+
+
+def _merged(
+    parts: Parts,
+    order: Axes,
+    sizes: Sequence[int],
+    states: Axes,
+    seen: frozenset[int],
+    blanks: bool,
+    budget: int,
+    draws: int,
+) -> Layout:
+    joint = math.prod(sizes[a] for a in states)
+    waiting = [_Part(k, axes & seen, axes - seen) for k, axes in parts.items()]
+    held: dict[int, int] = {}
+    for part in waiting:
+        for a in part.seen:
+            held[a] = held.get(a, 0) + 1
+
+    def join(a: _Part, b: _Part) -> _Part:
+        for axis in a.seen & b.seen:
+            held[axis] -= 1
+        return _Part(tuple(sorted((*a.members, *b.members))), a.seen | b.seen, a.states | b.states)
+
+    def joined_cells(a: _Part, b: _Part) -> int:
+        """A seen axis that no other table holds may be blank, which is one more row."""
+        both = a.seen & b.seen
+        return joint * math.prod(sizes[x] + (blanks and held[x] - (x in both) <= 1) for x in a.seen | b.seen)
+
+    plain = [p for p in waiting if not p.seen]  # they depend on no row: whichever table takes them grows not at all
+    waiting = [p for p in waiting if p.seen]
+    if len(waiting) > PAIRWISE:
+        waiting = _in_order(waiting, joined_cells, join, budget)
+    if len(waiting) <= PAIRWISE:
+        waiting = _best_pairs(waiting, joined_cells, join, budget)
+    for part in plain:
+        waiting = [join(waiting[0], part), *waiting[1:]] if waiting else [part]
+    waiting.sort(key=lambda p: p.members)
+    folded = frozenset(a for a, count in held.items() if count == 1) if blanks else frozenset()
+    lookups = tuple(
+        Lookup(p.members, tuple(sorted(p.seen)), tuple(a for a in states if a in p.states)) for p in waiting
+    )
+    total = sum(joint * math.prod(sizes[a] + (a in folded) for a in one.seen) for one in lookups)
+    terms = sum(BLANK * sizes[a] * held[a] for a in seen if blanks and held.get(a, 0) > 1)
+    per_row = (
+        PER_ROW
+        + sum(PER_LOOKUP + PER_SEEN * len(one.seen) + PER_CELL * joint for one in lookups)
+        + terms * (PER_TERM + PER_CELL * joint)
+        + PER_STATE * joint
+        + len(lookups) * _missed(8 * total)
+    )
+    to_build = draws * PER_BUILT_CELL * total + PER_BUILT_TABLE * len(parts)
+    return Layout(states, order, lookups, blanks, folded, joint, total, per_row, to_build)
+
+
+def _missed(size: int) -> float:
+    """Nanoseconds lost per look-up in tables of this many bytes together, as they leave the caches."""
+    return 0.0 if size <= 2**15 else 2.0 if size <= 2**20 else 8.0 if size <= 2**23 else 30.0
+
+
+Cells = Callable[[_Part, _Part], int]
+Join = Callable[[_Part, _Part], _Part]
+
+
+def _in_order(waiting: list[_Part], joined_cells: Cells, join: Join, budget: int) -> list[_Part]:
+    """Merge each table into the one before it while the budget allows: linear in their number."""
+    done: list[_Part] = []
+    for part in sorted(waiting, key=lambda p: p.members):
+        if done and joined_cells(done[-1], part) <= budget:
+            done[-1] = join(done[-1], part)
+        else:
+            done.append(part)
+    return done
+
+
+def _best_pairs(waiting: list[_Part], joined_cells: Cells, join: Join, budget: int) -> list[_Part]:
+    """Merge the pair that makes the smallest table, again and again, while the budget allows."""
+    alive = dict(enumerate(waiting))
+    queue = [(joined_cells(a, b), i, j) for i, a in alive.items() for j, b in alive.items() if i < j]
+    queue = [entry for entry in queue if entry[0] <= budget]
+    heapify(queue)
+    following = len(alive)
+    while queue:
+        size, i, j = heappop(queue)
+        if i not in alive or j not in alive:
+            continue
+        if (now := joined_cells(alive[i], alive[j])) != size:  # another merge made one of their axes private
+            if now <= budget:
+                heappush(queue, (now, i, j))
+            continue
+        made = join(alive.pop(i), alive.pop(j))
+        for k, other in alive.items():
+            if (size := joined_cells(made, other)) <= budget:
+                heappush(queue, (size, k, following))
+        alive[following] = made
+        following += 1
+    return list(alive.values())

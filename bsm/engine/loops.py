@@ -1,0 +1,254 @@
+"""The passes over rows of evidence, compiled: one core, no gradient. `lookups` says the same in torch.
+
+In all of them `codes` is [row, seen] with -1 for a blank. Table t has a row for each combination of the seen
+columns `columns[starts[t]:starts[t + 1]]`, found by adding code times `strides`; it begins at `offsets[t]` of `data`,
+`draw_steps[t]` further for each parameter draw (0 where the draws share it), and its rows are `joint` long. A blank
+reads row `blank[column]`; where that is negative, the column has no row for blanks.
+
+Answers are written into `p` [draw, row, target] and `log_p` [draw, row]; an impossible row gets zeros and -inf.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+WRONG, BLANK, DONE = -2, -1, 0  # what a pass returns: a code that is no state, a blank it cannot read, success
+TERMS = 2_048  # combinations of blanks that are tried for one row; beyond, the row is left to elimination
+LOW, HIGH = 1e-140, 1e-290  # a product is rescaled below LOW; a cell that falls below HIGH might vanish
+
+
+@njit(cache=True)
+def _read(codes, r, sizes, blank, local):  # type: ignore[no-untyped-def]
+    """Fill `local` with the rows to read; DONE, or what stands in the way."""
+    found = DONE
+    for c in range(sizes.shape[0]):
+        code = np.int64(codes[r, c])
+        if code < 0:
+            if code != -1:
+                return WRONG
+            code = blank[c]
+            if code < 0:
+                found = BLANK
+        elif code >= sizes[c]:
+            return WRONG
+        local[c] = code
+    return found
+
+
+@njit(cache=True, nogil=True)
+def copied(codes, sizes, blank, strides, data, log_data, first, p, log_p):  # type: ignore[no-untyped-def]
+    """One table that holds the answers themselves: `data` [draw, configuration, target], `log_data` its evidence."""
+    draws, states = data.shape[0], data.shape[2]
+    local = np.empty(sizes.shape[0], dtype=np.int64)
+    for r in range(codes.shape[0]):
+        status = _read(codes, r, sizes, blank, local)
+        if status != DONE:
+            return status, first + r
+        at = 0
+        for c in range(sizes.shape[0]):
+            at += local[c] * strides[c]
+        for d in range(draws):
+            for j in range(states):
+                p[d, r, j] = data[d, at, j]
+            log_p[d, r] = log_data[d, at]
+    return DONE, 0
+
+
+@njit(cache=True)
+def _finish(product, kept, scale, d, r, p, log_p):  # type: ignore[no-untyped-def]
+    """Sum the unseen states out, normalise, and note the evidence."""
+    total = 0.0
+    at = 0
+    for j in range(p.shape[2]):
+        cell = 0.0
+        for _ in range(kept):
+            cell += product[at]
+            at += 1
+        p[d, r, j] = cell
+        total += cell
+    if total > 0.0:
+        over = 1.0 / total
+        for j in range(p.shape[2]):
+            p[d, r, j] *= over
+        log_p[d, r] = math.log(total) + scale
+    else:
+        log_p[d, r] = -np.inf
+
+
+@njit(cache=True, nogil=True)
+def multiplied(  # type: ignore[no-untyped-def]
+    codes, sizes, blank, starts, columns, strides, offsets, draw_steps, data, joint, kept, scales, first, p, log_p
+):
+    """Multiply one row of each table. No product may underflow: the caller has made sure of it."""
+    tables = starts.shape[0] - 1
+    local = np.empty(sizes.shape[0], dtype=np.int64)
+    product = np.empty(joint)
+    for d in range(p.shape[0]):
+        for r in range(codes.shape[0]):
+            status = _read(codes, r, sizes, blank, local)
+            if status != DONE:
+                return status, first + r
+            for t in range(tables):
+                at = 0
+                for i in range(starts[t], starts[t + 1]):
+                    at += local[columns[i]] * strides[i]
+                at = offsets[t] + d * draw_steps[t] + at * joint
+                if t == 0:
+                    for j in range(joint):
+                        product[j] = data[at + j]
+                else:
+                    for j in range(joint):
+                        product[j] *= data[at + j]
+            _finish(product, kept, scales[d], d, r, p, log_p)
+    return DONE, 0
+
+
+@njit(cache=True, nogil=True)
+def rescaled(  # type: ignore[no-untyped-def]
+    codes, sizes, blank, starts, columns, strides, offsets, draw_steps, data, joint, kept, scales, first, p, log_p, left
+):
+    """`multiplied` for products that might underflow: rescaled on the way, and given up where a cell might vanish.
+
+    Rows given up are marked in `left`.
+    """
+    tables = starts.shape[0] - 1
+    local = np.empty(sizes.shape[0], dtype=np.int64)
+    product = np.empty(joint)
+    for d in range(p.shape[0]):
+        for r in range(codes.shape[0]):
+            status = _read(codes, r, sizes, blank, local)
+            if status != DONE:
+                return status, first + r
+            product[:] = 1.0
+            scale = scales[d]
+            for t in range(tables):
+                at = 0
+                for i in range(starts[t], starts[t + 1]):
+                    at += local[columns[i]] * strides[i]
+                at = offsets[t] + d * draw_steps[t] + at * joint
+                top = 0.0
+                for j in range(joint):
+                    cell = product[j] * data[at + j]
+                    if cell < HIGH and product[j] > 0.0 and data[at + j] > 0.0:
+                        left[r] = True
+                    product[j] = cell
+                    top = max(top, cell)
+                if 0.0 < top < LOW:
+                    product /= top
+                    scale += math.log(top)
+            _finish(product, kept, scale, d, r, p, log_p)
+    return DONE, 0
+
+
+@njit(cache=True, nogil=True)
+def with_blanks(  # type: ignore[no-untyped-def]
+    codes,
+    sizes,
+    blank,
+    starts,
+    columns,
+    strides,
+    offsets,
+    draw_steps,
+    data,
+    joint,
+    kept,
+    scales,
+    first,
+    p,
+    log_p,
+    left,
+    bits,
+    table_bits,
+    bit_sizes,
+    bit_starts,
+    bit_numbers,
+    bit_strides,
+):
+    """`multiplied` where blanks of columns that several tables share are summed over.
+
+    Column c is bit `bits[c]` of a mask (-1: it has a row for blanks). Table t shares the bits `table_bits[t]`, listed
+    with their strides from `bit_starts[t]` on. Blanks that meet in no table are summed apart. A row with more than
+    TERMS combinations is marked in `left` and not answered.
+    """
+    tables = starts.shape[0] - 1
+    seen = sizes.shape[0]
+    one = np.int64(1)
+    local = np.empty(seen, dtype=np.int64)
+    base = np.empty(tables, dtype=np.int64)
+    state = np.zeros(bit_sizes.shape[0], dtype=np.int64)
+    product, term, total = np.empty(joint), np.empty(joint), np.empty(joint)
+    for d in range(p.shape[0]):
+        for r in range(codes.shape[0]):
+            mask = np.int64(0)
+            if _read(codes, r, sizes, blank, local) == WRONG:
+                return WRONG, first + r
+            for c in range(seen):
+                if local[c] < 0:
+                    mask |= one << bits[c]
+                    local[c] = 0
+            product[:] = 1.0
+            for t in range(tables):
+                at = 0
+                for i in range(starts[t], starts[t + 1]):
+                    at += local[columns[i]] * strides[i]
+                base[t] = offsets[t] + d * draw_steps[t] + at * joint
+                if table_bits[t] & mask == 0:
+                    for j in range(joint):
+                        product[j] *= data[base[t] + j]
+            while mask:
+                part = mask & -mask
+                grown = np.int64(0)
+                while grown != part:
+                    grown = part
+                    for t in range(tables):
+                        if table_bits[t] & part:
+                            part |= table_bits[t] & mask
+                mask &= ~part
+                terms = 1.0
+                for b in range(bit_sizes.shape[0]):
+                    if part >> b & 1:
+                        terms *= bit_sizes[b]
+                        state[b] = 0
+                if terms > TERMS:
+                    left[r] = True
+                    break
+                total[:] = 0.0
+                for _ in range(int(terms)):
+                    term[:] = 1.0
+                    for t in range(tables):
+                        if table_bits[t] & part:
+                            at = base[t]
+                            for i in range(bit_starts[t], bit_starts[t + 1]):
+                                if part >> bit_numbers[i] & 1:
+                                    at += state[bit_numbers[i]] * bit_strides[i] * joint
+                            for j in range(joint):
+                                term[j] *= data[at + j]
+                    for j in range(joint):
+                        total[j] += term[j]
+                    for b in range(bit_sizes.shape[0]):  # the next combination
+                        if part >> b & 1:
+                            state[b] += 1
+                            if state[b] < bit_sizes[b]:
+                                break
+                            state[b] = 0
+                for j in range(joint):
+                    product[j] *= total[j]
+            _finish(product, kept, scales[d], d, r, p, log_p)
+    return DONE, 0
+
+
+def warm() -> None:
+    """Compile every loop once, so that the first query need not; what is compiled is kept beside this file."""
+    ints = np.zeros(2, dtype=np.int64)
+    one, p, log_p, left = np.ones(1), np.ones((1, 1, 1)), np.ones((1, 1)), np.zeros(1, dtype=bool)
+    for kind in (np.int64, np.int8):
+        codes, sizes = np.zeros((1, 1), dtype=kind), np.ones(1, dtype=np.int64)
+        shape = (codes, sizes, ints[:1] - 1, ints, ints[:1], ints[:1], ints[:1], ints[:1], one, 1, 1, one, 0, p, log_p)
+        copied(codes, sizes, ints[:1], ints[:1], p, log_p, 0, p, log_p)
+        multiplied(*shape)
+        rescaled(*shape, left)
+        with_blanks(*shape, left, ints[:1], ints[:1], sizes, ints, ints[:1], ints[:1])

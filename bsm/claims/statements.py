@@ -18,7 +18,7 @@ from torch import Tensor
 from bsm.claims.answers import Answers, Setting
 from bsm.claims.quantities import Quantity, read_quantity
 from bsm.claims.reading import Part
-from bsm.engine import exact
+from bsm.engine import conditional
 from bsm.motives.theta import central
 from bsm.motives.world import World
 from bsm.spec.model import Model, SpecError
@@ -137,8 +137,8 @@ Statement = Monotone | Ordering | Equality | Independence
 def mutual_information(model: Model, a: str, b: str, given: Sequence[str] = ()) -> float:
     """I(a; b | given) in nats, actions following the base policy; exact, from the joint table."""
     network = World(model).network(central(model))
-    values, log_scale = exact.joint(network, (*given, a, b))
-    joint = (values[0, 0] * torch.exp(log_scale[0, 0])).reshape(-1, *values.shape[-2:])  # [given, a, b]
+    table = conditional(network, (*given, a, b), ())[0]
+    joint = table.reshape(-1, *table.shape[-2:])  # [given, a, b]
     total = joint.sum((1, 2), keepdim=True)
     terms = joint * (_log(joint) + _log(total) - _log(joint.sum(2, keepdim=True)) - _log(joint.sum(1, keepdim=True)))
     return max(math.fsum(terms.reshape(-1).tolist()), 0.0)

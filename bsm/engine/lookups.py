@@ -96,7 +96,7 @@ class Tables:
         """Per table [row]; float64 holds every index exactly, and multiplies matrices on any device."""
         read = torch.where(codes < 0, torch.as_tensor(self.blank, device=codes.device), codes).to(torch.float64)
         if len(self.strides) * read.shape[1] <= DENSE:
-            return (self._steps.to(codes.device) @ read.T).to(torch.int64)
+            return list((self._steps.to(codes.device) @ read.T).to(torch.int64))
         zero = torch.zeros(len(read), dtype=torch.int64, device=codes.device)
         return [sum((read[:, c].to(torch.int64) * s for c, s in steps.items()), zero) for steps in self.strides]
 

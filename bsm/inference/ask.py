@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bsm.engine import exact
+from bsm.engine import compile
 from bsm.inference.parameters import Space
 from bsm.motives.network import to_network
 from bsm.network.surgery import intervene
@@ -93,7 +93,8 @@ def ask(
     given = {alias(n): s for n, s in (given or {}).items()}
     do = {alias(n): s for n, s in (do or {}).items()}
     cut = intervene(network, do) if do else network
-    probabilities, log_evidence = exact.query(cut, asked, exact.evidence_weights(cut, [given]))
+    query = compile(cut, asked, tuple(given), expected_rows=1)
+    probabilities, log_evidence = query.drawn([given])
     return _answer(cut, asked, given, do, probabilities[:, 0], log_evidence[:, 0], count)
 
 

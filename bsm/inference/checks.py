@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bsm.engine.exact import ImpossibleEvidence
+from bsm.engine import ImpossibleEvidence
 from bsm.inference.fits import TooFewEffective
 from bsm.inference.hypotheses import Hypotheses
 from bsm.inference.importance import FEWEST_EFFECTIVE, Sample

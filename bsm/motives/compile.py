@@ -10,7 +10,7 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from bsm.engine.exact import ImpossibleEvidence
+from bsm.engine import ImpossibleEvidence
 from bsm.motives.mechanisms import compiled, configurations, table
 from bsm.motives.seekers import cells, mean_product, possible, target_weights
 from bsm.motives.situations import Frequencies, Situations, every, seen, support

@@ -9,7 +9,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from bsm.engine import exact
+from bsm.engine import conditional
 from bsm.graph import Role, SelectionGraph
 from bsm.motives.seekers import target_weights
 from bsm.motives.theta import Theta, central
@@ -109,8 +109,7 @@ def _explained(
     network: object, names: tuple[str, ...], influence: str, weights: list[tuple[str, Tensor, float]] | None
 ) -> float:
     """Var(E[influence | names]), or given their weighted sum."""
-    values, scale = exact.joint(network, (*names, influence))  # type: ignore[arg-type]
-    joint = values[0, 0] * torch.exp(scale[0, 0])
+    joint = conditional(network, (*names, influence), ())[0]  # type: ignore[arg-type]
     flat = joint.reshape(-1, joint.shape[-1])
     if weights is not None:
         flat = _by_value(flat, _sums(joint.shape[:-1], names, weights))

@@ -11,7 +11,7 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from bsm.engine import exact
+from bsm.engine import compile, conditional
 from bsm.graph import Role, SelectionGraph
 from bsm.motives.situations import Situations
 from bsm.network.surgery import free, intervene
@@ -99,7 +99,7 @@ def _expected(
     relevant = _relevant(graph, tuple(actions), chosen.names, targets)
     roots = [n for n in relevant if not network.tables[n].parents or graph.roles[n] is Role.ACTION]
     freed = free(network, [*actions, *roots])
-    probabilities = exact.conditional(freed, targets, [*actions, *relevant], impossible="nan")
+    probabilities = conditional(freed, targets, [*actions, *relevant], impossible="nan")
     for name in reversed(targets):
         probabilities = probabilities @ factors[name]
     flat = probabilities.reshape(probabilities.shape[0], -1, *probabilities.shape[1 + len(actions) :])
@@ -124,9 +124,9 @@ def possible(network: Network, graph: SelectionGraph, actions: Sequence[str], ch
     found = torch.zeros(len(chosen), dtype=torch.bool)
     for done, members in _settings(chosen).items():
         freed = free(intervene(network, dict(done)), [*actions, *roots])
-        cases = [dict(zip(chosen.names, chosen.states(i), strict=True)) for i in members]
-        weights = exact.evidence_weights(freed, cases)
-        found[members] = torch.isfinite(exact.log_evidence(freed, weights)).any(0)
+        codes = chosen.codes[members]
+        query = compile(freed, (), chosen.names, expected_rows=len(members))
+        found[members] = torch.isfinite(query.drawn(codes, on_impossible="mask").log_evidence).any(0)
     return found
 
 

@@ -10,7 +10,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from bsm.engine import exact
+from bsm.engine import compile
 from bsm.graph import Role
 from bsm.motives.mechanisms import configurations
 from bsm.motives.theta import Theta
@@ -193,7 +193,9 @@ class Frequencies:
     def _chances(self, network: Network, members: list[int]) -> Tensor:
         """Probability of the contexts of some situations, [draw, situation]."""
         cases = [{n: s for n, s in self._chosen.settings(i) if not self._is_lever(n)} for i in members]
-        return torch.exp(exact.log_evidence(network, exact.evidence_weights(network, cases)))
+        seen = tuple(dict.fromkeys(n for case in cases for n in case))
+        query = compile(network, (), seen, expected_rows=len(cases))
+        return torch.exp(query.drawn(cases, on_impossible="mask").log_evidence)
 
     def _is_lever(self, name: str) -> bool:
         return self._model.nodes[name].role is Role.LEVER

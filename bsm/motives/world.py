@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from bsm.engine import exact
+from bsm.engine import conditional
 from bsm.graph import Role
 from bsm.motives.mechanisms import table
 from bsm.motives.theta import Theta
@@ -67,10 +67,10 @@ class World:
         network = Network(self._before, {name: build(theta) for name, build in self._base_builders.items()})
         found = []
         for parent, child in self._dropped:
-            marginal, _ = exact.query(network, [parent])
-            found.append(marginal[:, 0])
+            marginal = conditional(network, parent, ())
+            found.append(marginal)
             if child in self._before:
-                network = drop_edge(network, parent, child, marginal[:, 0])
+                network = drop_edge(network, parent, child, marginal)
         return found
 
     @cached_property

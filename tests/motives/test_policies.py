@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bsm.engine.exact import ImpossibleEvidence
+from bsm.engine import ImpossibleEvidence
 from bsm.inference.ask import ask
 from bsm.motives.compile import Behaviour
 from bsm.motives.fitness import fitness, shares

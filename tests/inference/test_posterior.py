@@ -12,7 +12,7 @@ import torch
 from scipy import special, stats
 
 import bsm
-from bsm.engine.exact import ImpossibleEvidence
+from bsm.engine import ImpossibleEvidence
 from bsm.evidence.ledger import Evidence
 from bsm.inference.fits import TooFewEffective
 from bsm.inference.hypotheses import Hypotheses

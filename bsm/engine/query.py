@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from bsm.engine import rows as evidence
+from bsm.engine.configurations import MostProbable, most_probable_states, posterior_samples
 from bsm.engine.contraction import default_limit, question
 from bsm.engine.elimination import Names, eliminated, names_of
 from bsm.engine.errors import ImpossibleEvidence, TooLarge
@@ -23,6 +24,7 @@ from bsm.engine.factors import RangeLost
 from bsm.engine.impossible import impossible_rows
 from bsm.engine.layout import JOINT, Layout, best_layout
 from bsm.engine.lookups import Tables, UnknownCode, build
+from bsm.engine.marginals import all_marginals
 from bsm.engine.problem import Problem, problem
 from bsm.engine.readout import Plan
 from bsm.network.tables import Network, NetworkError
@@ -120,13 +122,11 @@ class Query:
             TooLarge: the answer, or a step to it, would not fit in `max_bytes`.
         """
         p, log_p = self.drawn(rows, soft=soft, on_impossible=on_impossible)
-        return Answer(p, log_p) if self.network.draws > 1 else Answer(p[0], log_p[0])
+        return Answer(self._shaped(p), self._shaped(log_p))
 
     def drawn(self, rows: object, *, soft: Mapping[str, Tensor] | None = None, on_impossible: str = "raise") -> Answer:
         """As calling, always with a leading axis of parameter draws."""
-        if on_impossible not in ("raise", "mask"):
-            raise ValueError(f"on_impossible={on_impossible!r} is not one of 'raise', 'mask'")
-        codes, weights = self.read(rows, soft)
+        codes, weights = self._taken(rows, soft, on_impossible)
         self._refuse_large_answer(len(codes))
         if weights:
             p, log_p = self._by_elimination(codes, weights)
@@ -134,11 +134,60 @@ class Query:
             p, log_p = self._by_loops(codes)
         else:
             p, log_p = self._by_torch(codes)
-        if on_impossible == "raise" and bool((zero := torch.isneginf(log_p.detach())).any()):
-            raise ImpossibleEvidence(self._why(codes, weights, zero))
+        self._refuse_impossible(codes, weights, log_p, on_impossible)
         draws = max(self.network.draws, len(p))
         p = p.reshape(len(p), len(codes), *self._shape)
         return Answer(p.expand(draws, *p.shape[1:]), log_p.expand(draws, len(codes)))
+
+    def marginals(
+        self, rows: object, *, soft: Mapping[str, Tensor] | None = None, on_impossible: str = "raise"
+    ) -> dict[str, Tensor]:
+        """P(variable | evidence) of every variable of the network at once, [row, state], whatever the target is.
+
+        With a leading axis of draws where the network has more than one. Arguments and errors as in calling.
+        """
+        codes, weights = self._taken(rows, soft, on_impossible)
+        given = self._weights(self._checked(codes), weights)
+        found, log_p = all_marginals(self.network, given, len(codes), self.max_bytes)
+        self._refuse_impossible(codes, weights, log_p, on_impossible)
+        return {n: self._shaped(p.to(self.dtype)) for n, p in found.items()}
+
+    def most_probable(
+        self, rows: object, *, soft: Mapping[str, Tensor] | None = None, on_impossible: str = "raise"
+    ) -> MostProbable:
+        """The most probable joint state of the targets (MAP): what is neither target nor seen is summed out.
+
+        With everything unseen as target, the most probable explanation (MPE). The joint table of the targets is never
+        made, so there may be many of them. Arguments and errors as in calling.
+        """
+        codes, weights = self._taken(rows, soft, on_impossible)
+        found = most_probable_states(
+            self.network, self.target, self.seen, self._checked(codes), weights, self.max_bytes
+        )
+        self._refuse_impossible(codes, weights, found.log_evidence, on_impossible)
+        return MostProbable(*(self._shaped(part) for part in found))
+
+    def sample(
+        self,
+        rows: object,
+        count: int,
+        seed: int,
+        *,
+        soft: Mapping[str, Tensor] | None = None,
+        on_impossible: str = "raise",
+    ) -> Tensor:
+        """Independent draws from the posterior of the targets, jointly: codes [count, row, target].
+
+        With a leading axis of parameter draws before the rows where the network has more than one. Exact: each is drawn
+        variable by variable, given those drawn before. A masked impossible row has codes of -1. Arguments and errors
+        as in calling.
+        """
+        codes, weights = self._taken(rows, soft, on_impossible)
+        found, log_p = posterior_samples(
+            self.network, self.target, self.seen, self._checked(codes), weights, count, seed, self.max_bytes
+        )
+        self._refuse_impossible(codes, weights, log_p, on_impossible)
+        return found if self.network.draws > 1 else found[:, 0]
 
     def stream(
         self, batches: Iterable[object], *, soft: Mapping[str, Tensor] | None = None, on_impossible: str = "raise"
@@ -157,6 +206,17 @@ class Query:
         if weights:
             weights = evidence.checked(self.network, {n: w.to(self.device) for n, w in weights.items()}, len(codes))
         return codes, weights
+
+    def _taken(
+        self, rows: object, soft: Mapping[str, Tensor] | None, on_impossible: str
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        if on_impossible not in ("raise", "mask"):
+            raise ValueError(f"on_impossible={on_impossible!r} is not one of 'raise', 'mask'")
+        return self.read(rows, soft)
+
+    def _shaped(self, found: Tensor) -> Tensor:
+        """Without the axis of draws where there is but one."""
+        return found if self.network.draws > 1 else found[0]
 
     @property
     def plan(self) -> Plan:
@@ -295,6 +355,12 @@ class Query:
                 f"states of {list(self.target)}) and the query may use {self.max_bytes:,} (max_bytes). Remedy: ask in "
                 "batches with `stream`, ask about fewer variables at once, or raise max_bytes"
             )
+
+    def _refuse_impossible(
+        self, codes: Tensor, weights: Mapping[str, Tensor], log_p: Tensor, on_impossible: str
+    ) -> None:
+        if on_impossible == "raise" and bool((zero := torch.isneginf(log_p.detach())).any()):
+            raise ImpossibleEvidence(self._why(codes, weights, zero))
 
     def _checked(self, codes: Tensor) -> Tensor:
         wrong = (codes < -1) | (codes >= self._sizes.to(self.device))

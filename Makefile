@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := $(VENV)/.peers
 OUT ?= out
 ARGS ?=
 
@@ -14,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-shapes lint notebooks evidence check figures look clean
+.PHONY: help install demo test test-slow test-shapes lint notebooks evidence check figures look bench bench-gpu clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +42,16 @@ test-slow: $(STAMP) ## the tests that take minutes
 
 test-shapes: $(STAMP) ## the tests, with array shapes and types checked at every call
 	$(BIN)/python -m pytest -q --jaxtyping-packages=bsm,beartype.beartype $(ARGS)
+
+$(PEERS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --editable ".[dev,peers]"
+	@touch $@
+
+bench: $(PEERS) ## this engine against its peers, one thread, into tests/benchmarks/results (ARGS="--quick", "--help")
+	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
+
+bench-gpu: $(STAMP) ## this engine on a CUDA device against one core of the CPU
+	$(BIN)/python -m tests.benchmarks.gpu $(ARGS)
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

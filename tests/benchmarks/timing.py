@@ -1,0 +1,74 @@
+"""Times taken turn by turn in one process, and the ratios of times taken in the same turn."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Least, middle and most of a quantity over the turns."""
+
+    least: float
+    median: float
+    most: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> Spread:
+        return cls(min(values), statistics.median(values), max(values))
+
+    def times(self, factor: float) -> Spread:
+        return Spread(self.least * factor, self.median * factor, self.most * factor)
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Something to time: a call, and how many units of work one call does."""
+
+    call: Callable[[], object]
+    units: float
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """As `timeit` does: no garbage is collected while the clock runs, for nobody."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def once(call: Callable[[], object]) -> float:
+    """Seconds that one call takes."""
+    with without_collection():
+        start = perf_counter()
+        call()
+        return perf_counter() - start
+
+
+def turns(runners: Mapping[str, Runner], repeats: int) -> dict[str, list[float]]:
+    """Seconds per unit of work of each runner in each turn; in every turn each runs once, one after another.
+
+    Each runs once before the clock starts.
+    """
+    for runner in runners.values():
+        runner.call()
+    taken: dict[str, list[float]] = {name: [] for name in runners}
+    for _ in range(repeats):
+        gc.collect()
+        for name, runner in runners.items():
+            taken[name].append(once(runner.call) / runner.units)
+    return taken
+
+
+def ratio(theirs: list[float], ours: list[float]) -> Spread:
+    """How many times longer theirs took than ours, turn by turn."""
+    return Spread.of([t / o for t, o in zip(theirs, ours, strict=True)])

@@ -92,6 +92,8 @@ def best_layout(
             layout = _merged(parts, order, sizes, (*target, *kept), frozenset(seen), blanks, budget, draws)
             if layout.cells <= max_cells:
                 found.append(layout)
+        if not kept:  # nothing was too large: a higher cap changes nothing
+            break
     return min(found, key=lambda one: one.to_build + rows * draws * one.per_row, default=None)
 
 

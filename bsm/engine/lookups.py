@@ -19,7 +19,7 @@ from bsm.engine.plan import DRAW
 from bsm.engine.problem import Problem
 
 LOWEST = {torch.float64: -690.0, torch.float32: -80.0}  # logs below which a product might vanish
-DENSE = 1_000_000  # look-ups times seen columns up to which rows are found by one matrix product
+DENSE = 10_000_000  # look-ups times seen columns up to which rows are found by one matrix product
 MASK_BITS = 62  # columns that may share tables, each a bit of an integer
 
 
@@ -84,21 +84,11 @@ class Tables:
 
     # --- on the device, with gradients ------------------------------------------------------------------
 
-    def __call__(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """(joint [draw, row, target], log_scale [draw]) for rows whose blanks all have rows of their own."""
-        index = self._rows(codes)
-        product = self.values[0].index_select(1, index[0])
-        for table, at in zip(self.values[1:], index[1:], strict=True):
-            product = product * table.index_select(1, at)
-        return product.reshape(*product.shape[:2], self.states, -1).sum(-1), self.log_scale
-
-    def _rows(self, codes: Tensor) -> Sequence[Tensor]:
-        """Per table [row]; float64 holds every index exactly, and multiplies matrices on any device."""
-        read = torch.where(codes < 0, torch.as_tensor(self.blank, device=codes.device), codes).to(torch.float64)
-        if len(self.strides) * read.shape[1] <= DENSE:
-            return list((self._steps.to(codes.device) @ read.T).to(torch.int64))
-        zero = torch.zeros(len(read), dtype=torch.int64, device=codes.device)
-        return [sum((read[:, c].to(torch.int64) * s for c, s in steps.items()), zero) for steps in self.strides]
+    def arguments(self) -> tuple[Tensor, Tensor, tuple[Tensor, ...], Tensor, int]:
+        """What `fused.row_pass` reads besides the codes."""
+        device = self.values[0].device
+        blank = torch.as_tensor(self.blank, device=device)
+        return blank, self._steps.to(device), self.values, self.log_scale, self.states
 
     @cached_property
     def _steps(self) -> Tensor:
@@ -108,6 +98,11 @@ class Tables:
             for column, step in found.items():
                 steps[t, column] = step
         return steps
+
+    @property
+    def dense(self) -> bool:
+        """Whether `_steps` is small enough to make."""
+        return len(self.strides) * len(self.problem.seen) <= DENSE
 
     # --- on one core, without ---------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -37,12 +38,25 @@ class Problem:
     @property
     def needs_gradient(self) -> bool:
         """Whether autograd is on and a factor takes part in it."""
-        return torch.is_grad_enabled() and any(t.requires_grad for t in self.tensors)
+        return self._takes_part and torch.is_grad_enabled()
+
+    @cached_property
+    def _takes_part(self) -> bool:
+        return any(t.requires_grad for t in self.tensors)
 
     def product(self, members: Sequence[int], keep: Axes) -> Question:
-        """The product of some of the factors, summed over every axis but `keep`."""
+        """The product of some of the factors, summed over every axis but `keep`.
+
+        Axes are numbered anew, so that products of the same shape share one plan.
+        """
+        used = dict.fromkeys(a for i in members for a in self.axes[i] if a not in BATCH)
+        number = {**{a: a for a in BATCH}, **{a: i for i, a in enumerate(used, start=len(BATCH))}}
         return Question(
-            self.names, tuple(self.axes[i] for i in members), tuple(self.tensors[i] for i in members), self.sizes, keep
+            names=tuple(self.names[a - len(BATCH)] for a in used),
+            axes=tuple(tuple(number[a] for a in self.axes[i]) for i in members),
+            tensors=tuple(self.tensors[i] for i in members),
+            sizes=tuple(self.sizes[a] for a in (*BATCH, *used)),
+            keep=tuple(number[a] for a in keep),
         )
 
 

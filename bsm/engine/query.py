@@ -21,6 +21,7 @@ from bsm.engine.contraction import default_limit, question
 from bsm.engine.elimination import Names, eliminated, names_of
 from bsm.engine.errors import ImpossibleEvidence, TooLarge
 from bsm.engine.factors import RangeLost
+from bsm.engine.fused import Fused, normalised
 from bsm.engine.impossible import impossible_rows
 from bsm.engine.layout import JOINT, Layout, best_layout
 from bsm.engine.lookups import Tables, UnknownCode, build
@@ -53,6 +54,7 @@ def compile(
     dtype: torch.dtype = torch.float64,
     max_bytes: int | None = None,
     expected_rows: int = 100_000,
+    fused: bool | None = None,
 ) -> Query:
     """Prepare P(target | seen) for any rows of evidence.
 
@@ -65,6 +67,8 @@ def compile(
         max_bytes: memory that tables, or one call, may use; a quarter of the memory of the machine (of what is free on
             an accelerator) where not given.
         expected_rows: how many rows will be asked about in all: with more, larger tables pay.
+        fused: compile the row pass with torch.compile; on an accelerator and for many rows where not given. Where that
+            fails the plain pass answers, and the plan says why.
 
     Raises:
         TooLarge: no way of answering fits in `max_bytes`; the message names the clique that is too large.
@@ -73,7 +77,9 @@ def compile(
     if dtype not in (torch.float64, torch.float32):
         raise NetworkError(f"dtype {dtype} is given; torch.float64 and torch.float32 are accepted")
     placed = network.to(device) if device is not None else network
-    return Query(placed, names_of(network, target), names_of(network, seen), dtype, max_bytes, expected_rows)
+    return Query(
+        placed, names_of(network, target), names_of(network, seen), dtype, max_bytes, expected_rows, Fused(fused)
+    )
 
 
 class Query:
@@ -87,9 +93,10 @@ class Query:
         dtype: torch.dtype,
         max_bytes: int | None,
         expected_rows: int,
+        fused: Fused,
     ) -> None:
         self.network, self.target, self.seen = network, target, seen
-        self.dtype, self.device = dtype, network.device
+        self.dtype, self.device, self.fused = dtype, network.device, fused
         self.problem: Problem = problem(network, target, seen)
         self.max_bytes = default_limit(self.problem.tensors) if max_bytes is None else max_bytes
         self._expected = max(1, expected_rows)
@@ -130,14 +137,15 @@ class Query:
         self._refuse_large_answer(len(codes))
         if weights:
             p, log_p = self._by_elimination(codes, weights)
-        elif self.device.type == "cpu" and not self.problem.needs_gradient:
+        elif self.device.type == "cpu" and not self.problem.needs_gradient and not self.fused.wanted:
             p, log_p = self._by_loops(codes)
         else:
             p, log_p = self._by_torch(codes)
         self._refuse_impossible(codes, weights, log_p, on_impossible)
-        draws = max(self.network.draws, len(p))
         p = p.reshape(len(p), len(codes), *self._shape)
-        return Answer(p.expand(draws, *p.shape[1:]), log_p.expand(draws, len(codes)))
+        if len(p) < self.network.draws:
+            p, log_p = p.expand(self.network.draws, *p.shape[1:]), log_p.expand(self.network.draws, len(codes))
+        return Answer(p, log_p)
 
     def marginals(
         self, rows: object, *, soft: Mapping[str, Tensor] | None = None, on_impossible: str = "raise"
@@ -221,7 +229,14 @@ class Query:
     @property
     def plan(self) -> Plan:
         """How rows are answered, and what that costs."""
-        return Plan.of(self.problem, self._made(blanks=False), self._tables.get(True), self.seen, self._elimination)
+        return Plan.of(
+            self.problem,
+            self._made(blanks=False),
+            self._tables.get(True),
+            self.seen,
+            self._elimination,
+            self.fused.note,
+        )
 
     # --- three ways of answering ------------------------------------------------------------------------
 
@@ -268,7 +283,7 @@ class Query:
         codes = self._checked(codes)
         blanks = bool((codes < 0).any())
         tables = self._made(blanks)
-        if tables is None or not tables.safe(self.dtype):
+        if tables is None or not tables.safe(self.dtype) or not tables.dense:
             return self._by_elimination(codes, {})
         if not blanks:
             return self._looked_up(tables, codes)
@@ -291,15 +306,14 @@ class Query:
         if len(parts) > 1:
             answers = [self._looked_up(tables, part) for part in parts]
             return torch.cat([p for p, _ in answers], 1), torch.cat([log_p for _, log_p in answers], 1)
-        joint, log_scale = tables(codes)
-        return _normalised(joint, log_scale.unsqueeze(1), 2)
+        return self.fused(codes, *tables.arguments())
 
     def _by_elimination(self, codes: Tensor, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         codes = self._checked(codes)
         values, log_scale = eliminated(
             self.network, self.target, self._weights(codes, weights), len(codes), self.max_bytes
         )
-        p, log_p = _normalised(values.flatten(2) if self.target else values.unsqueeze(2), log_scale, 2)
+        p, log_p = normalised(values.flatten(2) if self.target else values.unsqueeze(2), log_scale)
         return p.to(self.dtype), log_p
 
     def _weights(self, codes: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -359,8 +373,8 @@ class Query:
     def _refuse_impossible(
         self, codes: Tensor, weights: Mapping[str, Tensor], log_p: Tensor, on_impossible: str
     ) -> None:
-        if on_impossible == "raise" and bool((zero := torch.isneginf(log_p.detach())).any()):
-            raise ImpossibleEvidence(self._why(codes, weights, zero))
+        if on_impossible == "raise" and log_p.numel() and float(log_p.detach().amin()) == -math.inf:
+            raise ImpossibleEvidence(self._why(codes, weights, torch.isneginf(log_p.detach())))
 
     def _checked(self, codes: Tensor) -> Tensor:
         wrong = (codes < -1) | (codes >= self._sizes.to(self.device))
@@ -381,11 +395,3 @@ class Query:
         row = int(zero.any(0).nonzero()[0])
         one = {n: (w if w.shape[1] == 1 else w[:, row : row + 1]) for n, w in weights.items()}
         return impossible_rows(self.network, self._weights(codes[row : row + 1], one), zero)
-
-
-def _normalised(joint: Tensor, log_scale: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Probabilities and log evidence; zeros and -inf, with gradients of zero, where all is zero."""
-    total = joint.sum(dim)
-    zero = total == 0
-    safe = total.masked_fill(zero, 1.0)
-    return joint / safe.unsqueeze(dim), (safe.log() + log_scale).masked_fill(zero, -math.inf)

@@ -29,7 +29,7 @@ class Plan:
     operations: int
     bytes: int
     nanoseconds: float
-    blanks: str
+    notes: tuple[str, ...]
 
     @classmethod
     def of(
@@ -39,6 +39,7 @@ class Plan:
         with_blanks: Tables | None,
         seen: Sequence[str],
         elimination: Callable[[], Question],
+        note: str,
     ) -> Plan:
         target = tuple(problem.names[a - 2] for a in problem.target)
         if whole is None:
@@ -53,16 +54,16 @@ class Plan:
             operations=sum(len(one.seen) for one in layout.lookups) + (len(layout.lookups) + 1) * layout.joint,
             bytes=whole.bytes,
             nanoseconds=layout.per_row,
-            blanks=_blanks(problem, with_blanks),
+            notes=tuple(said for said in (_blanks(problem, with_blanks), note) if said),
         )
 
     @classmethod
     def _eliminated(cls, target: tuple[str, ...], seen: tuple[str, ...], asked: Question) -> Plan:
         if not asked.tensors:
-            return cls(target, seen, (), (), (), 0, 0, 0.0, "")
+            return cls(target, seen, (), (), (), 0, 0, 0.0, ())
         plan = asked.plan
         remaining = [n for n in asked.names if n not in target and n not in seen]
-        return cls(target, seen, (), (), tuple(remaining), plan.operations, asked.bytes(wide=False), 0.0, "")
+        return cls(target, seen, (), (), tuple(remaining), plan.operations, asked.bytes(wide=False), 0.0, ())
 
     def __str__(self) -> str:
         lines = [f"P({', '.join(self.target) or 'evidence'} | {_some(self.seen)})"]
@@ -79,7 +80,7 @@ class Plan:
             f"{self.operations:,} operations per row and draw, {readable(self.bytes)} of tables, "
             f"about {self.nanoseconds:.0f} ns a row"
         )
-        return "\n".join([*lines, self.blanks] if self.blanks else lines)
+        return "\n".join([*lines, *self.notes])
 
 
 def _described(problem: Problem, tables: Tables, t: int) -> str:

@@ -135,12 +135,12 @@ class Network:
         named = [f"{p} = {self.variables[p].states[c]}" for p, c in zip(table.parents, codes, strict=True)]
         return f" given {', '.join(named)}" if named else ""
 
-    @property
+    @cached_property
     def draws(self) -> int:
         """Number of parameter draws carried by the tables; 1 where none is uncertain."""
         return max((t.values.shape[0] for t in self.tables.values()), default=1)
 
-    @property
+    @cached_property
     def device(self) -> torch.device:
         """Where the tables lie."""
         return next((t.values.device for t in self.tables.values()), torch.device("cpu"))

@@ -8,31 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bsm.engine import rows as evidence
 from bsm.engine.configurations import MostProbable, most_probable_states, posterior_samples
-from bsm.engine.contraction import default_limit, question
-from bsm.engine.elimination import Names, eliminated, names_of
+from bsm.engine.contraction import readable
+from bsm.engine.elimination import Names, names_of
 from bsm.engine.errors import ImpossibleEvidence, TooLarge
-from bsm.engine.factors import RangeLost
-from bsm.engine.fused import Fused, normalised
+from bsm.engine.fused import Fused
 from bsm.engine.impossible import impossible_rows
-from bsm.engine.layout import JOINT, Layout, best_layout
-from bsm.engine.lookups import Tables, UnknownCode, build
 from bsm.engine.marginals import all_marginals
-from bsm.engine.problem import Problem, problem
+from bsm.engine.prepared import BYTES, Prepared
 from bsm.engine.readout import Plan
 from bsm.network.tables import Network, NetworkError
-
-BYTES = 8
-PARALLEL = 50_000  # rows from which the threads that torch may use share the work
-READ_AS_THEY_ARE = (torch.int64, torch.int8)  # other integer codes are converted
 
 
 class Answer(NamedTuple):
@@ -77,35 +68,18 @@ def compile(
     if dtype not in (torch.float64, torch.float32):
         raise NetworkError(f"dtype {dtype} is given; torch.float64 and torch.float32 are accepted")
     placed = network.to(device) if device is not None else network
-    return Query(
-        placed, names_of(network, target), names_of(network, seen), dtype, max_bytes, expected_rows, Fused(fused)
-    )
+    asked, given = names_of(network, target), names_of(network, seen)
+    return Query(Prepared(placed, asked, given, dtype, max_bytes, expected_rows, Fused(fused)))
 
 
 class Query:
     """P(target | seen), prepared by `compile`. Calling it answers rows; `plan` says how, and prints."""
 
-    def __init__(
-        self,
-        network: Network,
-        target: tuple[str, ...],
-        seen: tuple[str, ...],
-        dtype: torch.dtype,
-        max_bytes: int | None,
-        expected_rows: int,
-        fused: Fused,
-    ) -> None:
-        self.network, self.target, self.seen = network, target, seen
-        self.dtype, self.device, self.fused = dtype, network.device, fused
-        self.problem: Problem = problem(network, target, seen)
-        self.max_bytes = default_limit(self.problem.tensors) if max_bytes is None else max_bytes
-        self._expected = max(1, expected_rows)
-        self._shape = tuple(len(network.variables[n].states) for n in target)
-        self._states = math.prod(self._shape)
-        self._sizes = torch.tensor([len(network.variables[n].states) for n in seen], dtype=torch.int64)
-        self._tables: dict[bool, Tables | None] = {}
-        if self._states <= JOINT and self._made(blanks=False) is None:
-            self._refuse_if_too_large()
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.network, self.target, self.seen = prepared.network, prepared.target, prepared.seen
+        self.dtype, self.device, self.max_bytes = prepared.dtype, prepared.device, prepared.max_bytes
+        self._shape = tuple(len(self.network.variables[n].states) for n in self.target)
 
     # --- asking -----------------------------------------------------------------------------------------
 
@@ -135,12 +109,7 @@ class Query:
         """As calling, always with a leading axis of parameter draws."""
         codes, weights = self._taken(rows, soft, on_impossible)
         self._refuse_large_answer(len(codes))
-        if weights:
-            p, log_p = self._by_elimination(codes, weights)
-        elif self.device.type == "cpu" and not self.problem.needs_gradient and not self.fused.wanted:
-            p, log_p = self._by_loops(codes)
-        else:
-            p, log_p = self._by_torch(codes)
+        p, log_p = self.prepared.answer(codes, weights)
         self._refuse_impossible(codes, weights, log_p, on_impossible)
         p = p.reshape(len(p), len(codes), *self._shape)
         if len(p) < self.network.draws:
@@ -155,7 +124,7 @@ class Query:
         With a leading axis of draws where the network has more than one. Arguments and errors as in calling.
         """
         codes, weights = self._taken(rows, soft, on_impossible)
-        given = self._weights(self._checked(codes), weights)
+        given = self.prepared.weights(self.prepared.checked(codes), weights)
         found, log_p = all_marginals(self.network, given, len(codes), self.max_bytes)
         self._refuse_impossible(codes, weights, log_p, on_impossible)
         return {n: self._shaped(p.to(self.dtype)) for n, p in found.items()}
@@ -170,7 +139,7 @@ class Query:
         """
         codes, weights = self._taken(rows, soft, on_impossible)
         found = most_probable_states(
-            self.network, self.target, self.seen, self._checked(codes), weights, self.max_bytes
+            self.network, self.target, self.seen, self.prepared.checked(codes), weights, self.max_bytes
         )
         self._refuse_impossible(codes, weights, found.log_evidence, on_impossible)
         return MostProbable(*(self._shaped(part) for part in found))
@@ -192,7 +161,7 @@ class Query:
         """
         codes, weights = self._taken(rows, soft, on_impossible)
         found, log_p = posterior_samples(
-            self.network, self.target, self.seen, self._checked(codes), weights, count, seed, self.max_bytes
+            self.network, self.target, self.seen, self.prepared.checked(codes), weights, count, seed, self.max_bytes
         )
         self._refuse_impossible(codes, weights, log_p, on_impossible)
         return found if self.network.draws > 1 else found[:, 0]
@@ -229,145 +198,17 @@ class Query:
     @property
     def plan(self) -> Plan:
         """How rows are answered, and what that costs."""
-        return Plan.of(
-            self.problem,
-            self._made(blanks=False),
-            self._tables.get(True),
-            self.seen,
-            self._elimination,
-            self.fused.note,
-        )
-
-    # --- three ways of answering ------------------------------------------------------------------------
-
-    def _by_loops(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        tables = self._made(blanks=False)
-        if tables is None:
-            return self._by_elimination(self._checked(codes), {})
-        given = (codes if codes.dtype in READ_AS_THEY_ARE else codes.to(torch.int64)).contiguous().numpy()
-        p, log_p, left, read = self._filled(tables, given)
-        if not read and (with_blanks := self._made(blanks=True)) is not None:
-            p, log_p, left, read = self._filled(with_blanks, given)
-        if not read:  # these tables cannot read blanks: the rows that have none go on as they would
-            left = (codes < 0).any(1).numpy()
-            whole = ~left
-            p[:, whole], log_p[:, whole], given_up, _ = self._filled(tables, np.ascontiguousarray(given[whole]))
-            left[np.flatnonzero(whole)[given_up]] = True
-        found, log_found = torch.from_numpy(p), torch.from_numpy(log_p)
-        if left.any():
-            at = torch.from_numpy(np.flatnonzero(left))
-            some, log_some = self._by_elimination(codes[at], {})
-            found, log_found = (t.expand(len(some), *t.shape[1:]).clone() for t in (found, log_found))
-            found[:, at], log_found[:, at] = some.reshape(len(some), len(at), -1).to(torch.float64), log_some
-        return found.to(self.dtype), log_found
-
-    def _filled(self, tables: Tables, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-        p = np.empty((tables.draws, len(codes), self._states))
-        log_p, left = np.empty(p.shape[:2]), np.zeros(len(codes), dtype=bool)
-
-        def fill(start: int, stop: int) -> bool:
-            part = slice(start, stop)
-            return tables.fill(codes[part], start, p[:, part], log_p[:, part], left[part])
-
-        threads = torch.get_num_threads() if tables.draws == 1 and len(codes) >= PARALLEL else 1
-        try:
-            if threads == 1:
-                return p, log_p, left, fill(0, len(codes))
-            ends = [len(codes) * i // threads for i in range(threads + 1)]
-            with ThreadPoolExecutor(threads) as pool:
-                return p, log_p, left, all(list(pool.map(fill, ends, ends[1:])))
-        except UnknownCode as wrong:
-            raise self._unknown(torch.from_numpy(codes), wrong.row) from None
-
-    def _by_torch(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        codes = self._checked(codes)
-        blanks = bool((codes < 0).any())
-        tables = self._made(blanks)
-        if tables is None or not tables.safe(self.dtype) or not tables.dense:
-            return self._by_elimination(codes, {})
-        if not blanks:
-            return self._looked_up(tables, codes)
-        shared = torch.as_tensor(tables.blank < 0, device=self.device)
-        left = ((codes < 0) & shared).any(1)
-        if not bool(left.any()):
-            return self._looked_up(tables, codes)
-        whole, rest = (~left).nonzero()[:, 0], left.nonzero()[:, 0]
-        back = torch.cat([whole, rest]).argsort()
-        answers = [self._looked_up(tables, codes[whole])] if len(whole) else []
-        answers.append(self._by_elimination(codes[rest], {}))
-        draws = max(len(p) for p, _ in answers)
-        p = torch.cat([p.expand(draws, *p.shape[1:]).flatten(2) for p, _ in answers], 1)
-        return p[:, back], torch.cat([log_p.expand(draws, -1) for _, log_p in answers], 1)[:, back]
-
-    def _looked_up(self, tables: Tables, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """In parts, so that what lies between look-up and sum fits in memory."""
-        held = 4 * tables.draws * tables.layout.joint * BYTES
-        parts = codes.split(max(1, self.max_bytes // held))
-        if len(parts) > 1:
-            answers = [self._looked_up(tables, part) for part in parts]
-            return torch.cat([p for p, _ in answers], 1), torch.cat([log_p for _, log_p in answers], 1)
-        return self.fused(codes, *tables.arguments())
-
-    def _by_elimination(self, codes: Tensor, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        codes = self._checked(codes)
-        values, log_scale = eliminated(
-            self.network, self.target, self._weights(codes, weights), len(codes), self.max_bytes
-        )
-        p, log_p = normalised(values.flatten(2) if self.target else values.unsqueeze(2), log_scale)
-        return p.to(self.dtype), log_p
-
-    def _weights(self, codes: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        found = evidence.one_hot(self.network, self.seen, codes)
-        return {**found, **{n: w * found[n] if n in found else w for n, w in weights.items()}}
-
-    # --- tables -----------------------------------------------------------------------------------------
-
-    def _made(self, blanks: bool) -> Tables | None:
-        """The tables for rows with or without blanks; made anew where autograd must follow how. None: none fit."""
-        if self.problem.needs_gradient:
-            return self._build(blanks)
-        if blanks not in self._tables:
-            self._tables[blanks] = self._build(blanks)
-        return self._tables[blanks]
-
-    def _build(self, blanks: bool) -> Tables | None:
-        layout = self._layout(blanks)
-        if layout is None:
-            return None
-        try:
-            return build(self.problem, layout, self.max_bytes, self.dtype)
-        except (RangeLost, TooLarge):
-            return None
-
-    def _layout(self, blanks: bool) -> Layout | None:
-        asked, draws = self.problem, self.network.draws
-        if not asked.tensors:
-            return None
-        held = self.max_bytes // (4 * BYTES * draws)
-        return best_layout(asked.scopes, asked.sizes, asked.target, asked.seen, blanks, self._expected, draws, held)
-
-    def _elimination(self):  # type: ignore[no-untyped-def]
-        """How one whole row would be eliminated."""
-        one = {
-            n: torch.ones(1, 1, int(size), dtype=torch.float64, device=self.device)
-            for n, size in zip(self.seen, self._sizes, strict=True)
-        }
-        return question(self.network, self.target, one)
+        return Plan.of(self.prepared)
 
     # --- refusing ---------------------------------------------------------------------------------------
 
-    def _refuse_if_too_large(self) -> None:
-        asked = self._elimination()
-        if asked.tensors and asked.bytes(wide=False) > self.max_bytes:
-            raise TooLarge(asked.too_large(wide=False, limit=self.max_bytes))
-
     def _refuse_large_answer(self, rows: int) -> None:
-        size = BYTES * self.network.draws * rows * (self._states + 1)
+        size = BYTES * self.network.draws * rows * (self.prepared.states + 1)
         if size > self.max_bytes:
             raise TooLarge(
-                f"the answer alone takes {size:,} bytes ({self.network.draws} draws x {rows:,} rows x {self._states:,} "
-                f"states of {list(self.target)}) and the query may use {self.max_bytes:,} (max_bytes). Remedy: ask in "
-                "batches with `stream`, ask about fewer variables at once, or raise max_bytes"
+                f"the answer alone takes {readable(size)} ({self.network.draws} draws x {rows:,} rows x "
+                f"{self.prepared.states:,} states of {list(self.target)}) and may take {readable(self.max_bytes)} (max_bytes). "
+                "Remedy: ask in batches with `stream`, ask about fewer variables at once, or raise max_bytes"
             )
 
     def _refuse_impossible(
@@ -376,22 +217,7 @@ class Query:
         if on_impossible == "raise" and log_p.numel() and float(log_p.detach().amin()) == -math.inf:
             raise ImpossibleEvidence(self._why(codes, weights, torch.isneginf(log_p.detach())))
 
-    def _checked(self, codes: Tensor) -> Tensor:
-        wrong = (codes < -1) | (codes >= self._sizes.to(self.device))
-        if bool(wrong.any()):
-            raise self._unknown(codes, int(wrong.any(1).nonzero()[0]))
-        return codes
-
-    def _unknown(self, codes: Tensor, row: int) -> NetworkError:
-        column = next(c for c, code in enumerate(codes[row].tolist()) if not -1 <= code < self._sizes[c])
-        name = self.seen[column]
-        states = self.network.variables[name].states
-        return NetworkError(
-            f"row {row}: {name} has code {int(codes[row, column])}; its states {list(states)} have codes 0 to "
-            f"{len(states) - 1}, and a blank has -1"
-        )
-
     def _why(self, codes: Tensor, weights: Mapping[str, Tensor], zero: Tensor) -> str:
         row = int(zero.any(0).nonzero()[0])
         one = {n: (w if w.shape[1] == 1 else w[:, row : row + 1]) for n, w in weights.items()}
-        return impossible_rows(self.network, self._weights(codes[row : row + 1], one), zero)
+        return impossible_rows(self.network, self.prepared.weights(codes[row : row + 1], one), zero)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bsm.engine.contraction import Question, readable
+from bsm.engine.contraction import readable
 from bsm.engine.lookups import Tables
+from bsm.engine.prepared import Prepared
 from bsm.engine.problem import Problem
 
 SHOWN = 12
@@ -32,38 +33,31 @@ class Plan:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(
-        cls,
-        problem: Problem,
-        whole: Tables | None,
-        with_blanks: Tables | None,
-        seen: Sequence[str],
-        elimination: Callable[[], Question],
-        note: str,
-    ) -> Plan:
-        target = tuple(problem.names[a - 2] for a in problem.target)
+    def of(cls, prepared: Prepared) -> Plan:
+        """How this question is answered."""
+        problem, whole = prepared.problem, prepared.tables(blanks=False)
         if whole is None:
-            return cls._eliminated(target, tuple(seen), elimination())
+            return cls._eliminated(prepared)
         layout = whole.layout
         return cls(
-            target=target,
-            seen=tuple(seen),
+            target=prepared.target,
+            seen=prepared.seen,
             tables=tuple(_described(problem, whole, t) for t in range(len(layout.lookups))),
             order=tuple(problem.names[a - 2] for a in layout.order),
             each_row=tuple(problem.names[a - 2] for a in layout.states[len(problem.target) :]),
             operations=sum(len(one.seen) for one in layout.lookups) + (len(layout.lookups) + 1) * layout.joint,
             bytes=whole.bytes,
             nanoseconds=layout.per_row,
-            notes=tuple(said for said in (_blanks(problem, with_blanks), note) if said),
+            notes=tuple(said for said in (_blanks(problem, prepared.made_for_blanks), prepared.fused.note) if said),
         )
 
     @classmethod
-    def _eliminated(cls, target: tuple[str, ...], seen: tuple[str, ...], asked: Question) -> Plan:
+    def _eliminated(cls, prepared: Prepared) -> Plan:
+        target, seen, asked = prepared.target, prepared.seen, prepared.elimination()
         if not asked.tensors:
             return cls(target, seen, (), (), (), 0, 0, 0.0, ())
-        plan = asked.plan
-        remaining = [n for n in asked.names if n not in target and n not in seen]
-        return cls(target, seen, (), (), tuple(remaining), plan.operations, asked.bytes(wide=False), 0.0, ())
+        rest = tuple(n for n in asked.names if n not in target and n not in seen)
+        return cls(target, seen, (), (), rest, asked.plan.operations, asked.bytes(wide=False), 0.0, ())
 
     def __str__(self) -> str:
         lines = [f"P({', '.join(self.target) or 'evidence'} | {_some(self.seen)})"]

@@ -207,8 +207,8 @@ class Query:
         if size > self.max_bytes:
             raise TooLarge(
                 f"the answer alone takes {readable(size)} ({self.network.draws} draws x {rows:,} rows x "
-                f"{self.prepared.states:,} states of {list(self.target)}) and may take {readable(self.max_bytes)} (max_bytes). "
-                "Remedy: ask in batches with `stream`, ask about fewer variables at once, or raise max_bytes"
+                f"{self.prepared.states:,} states of {list(self.target)}) and may take {readable(self.max_bytes)} "
+                "(max_bytes). Remedy: ask in batches with `stream`, ask about fewer variables at once, or raise max_bytes"
             )
 
     def _refuse_impossible(

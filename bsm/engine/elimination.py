@@ -7,6 +7,7 @@ place of observed states (virtual evidence, Pearl 1988 section 2.2.2). Different
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -94,6 +95,6 @@ def names_of(network: Network, names: Names) -> tuple[str, ...]:
     found = (names,) if isinstance(names, str) else tuple(names)
     for name in found:
         network.variable(name)
-    if twice := [n for n in found if found.count(n) > 1]:
+    if twice := [n for n, times in Counter(found).items() if times > 1]:
         raise NetworkError(f"{twice[0]} is asked for twice in {list(found)}; name each variable once")
     return found

@@ -189,7 +189,7 @@ class Packed:
         where = (self.starts, self.columns, self.strides, self.offsets, self.draw_steps, self.data)
         shape = (self.joint, self.kept, self.scales, first, p, log_p)
         if not safe:
-            return loops.rescaled(codes, self.sizes, self.blank, *where, *shape, left)
+            return loops.rescaled(codes, self.sizes, self.blank, *where, *shape)
         status = loops.multiplied(codes, self.sizes, self.blank, *where, *shape)
         if status[0] != loops.BLANK or self.bit_sizes is None:
             return status
@@ -226,17 +226,18 @@ def _starts(groups: Sequence[Sequence | dict]) -> np.ndarray:
 
 
 def build(problem: Problem, layout: Layout, max_bytes: int | None, dtype: torch.dtype) -> Tables:
-    """Make the tables of a layout.
+    """Make the tables of a layout; in float64 where a product of them might leave the range of `dtype`.
 
     Raises:
         TooLarge: a product on the way would not fit.
         RangeLost: a table spans more than float64 does.
     """
     made = [_built(problem, layout, one, max_bytes) for one in layout.lookups]
-    values = tuple(v.to(dtype) for v, _ in made)
+    least = sum(_least(v) for v, _ in made)
+    values = tuple(v.to(dtype if least > LOWEST[dtype] else torch.float64) for v, _ in made)
     log_scale = torch.stack(torch.broadcast_tensors(*(s for _, s in made))).sum(0)
     draws = max(len(v) for v in values)
-    return Tables(layout, problem, values, log_scale.expand(draws), sum(_least(v) for v in values))
+    return Tables(layout, problem, values, log_scale.expand(draws), least)
 
 
 def _built(problem: Problem, layout: Layout, one: Lookup, max_bytes: int | None) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from numba import njit
 
 WRONG, BLANK, DONE = -2, -1, 0  # what a pass returns: a code that is no state, a blank it cannot read, success
 TERMS = 2_048  # combinations of blanks that are tried for one row; beyond, the row is left to elimination
-LOW, HIGH = 1e-140, 1e-290  # a product is rescaled below LOW; a cell that falls below HIGH might vanish
+LOW, UP, LOG_UP = 2.0**-500, 2.0**500, 500 * math.log(2.0)  # below LOW a cell is multiplied by UP, which is exact
 
 
 @njit(cache=True)
@@ -108,39 +108,53 @@ def multiplied(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def rescaled(  # type: ignore[no-untyped-def]
-    codes, sizes, blank, starts, columns, strides, offsets, draw_steps, data, joint, kept, scales, first, p, log_p, left
+    codes, sizes, blank, starts, columns, strides, offsets, draw_steps, data, joint, kept, scales, first, p, log_p
 ):
-    """`multiplied` for products that might underflow: rescaled on the way, and given up where a cell might vanish.
-
-    Rows given up are marked in `left`.
-    """
+    """`multiplied` for products that might underflow: each cell has a power of UP of its own, so none is lost."""
     tables = starts.shape[0] - 1
     local = np.empty(sizes.shape[0], dtype=np.int64)
-    product = np.empty(joint)
+    product, power = np.empty(joint), np.empty(joint, dtype=np.int64)
     for d in range(p.shape[0]):
         for r in range(codes.shape[0]):
             status = _read(codes, r, sizes, blank, local)
             if status != DONE:
                 return status, first + r
             product[:] = 1.0
-            scale = scales[d]
+            power[:] = 0
             for t in range(tables):
                 at = 0
                 for i in range(starts[t], starts[t + 1]):
                     at += local[columns[i]] * strides[i]
                 at = offsets[t] + d * draw_steps[t] + at * joint
-                top = 0.0
                 for j in range(joint):
-                    cell = product[j] * data[at + j]
-                    if cell < HIGH and product[j] > 0.0 and data[at + j] > 0.0:
-                        left[r] = True
+                    cell = data[at + j]
+                    while 0.0 < cell < LOW:
+                        cell *= UP
+                        power[j] -= 1
+                    cell *= product[j]
+                    if 0.0 < cell < LOW:
+                        cell *= UP
+                        power[j] -= 1
                     product[j] = cell
-                    top = max(top, cell)
-                if 0.0 < top < LOW:
-                    product /= top
-                    scale += math.log(top)
-            _finish(product, kept, scale, d, r, p, log_p)
+            top = _common_power(product, power)
+            _finish(product, kept, scales[d] + top * LOG_UP, d, r, p, log_p)
     return DONE, 0
+
+
+@njit(cache=True)
+def _common_power(product, power):  # type: ignore[no-untyped-def]
+    """Bring the cells to the highest power among them, and return it; what is 1e300 times smaller becomes zero."""
+    top = np.int64(-(2**62))
+    for j in range(product.shape[0]):
+        if product[j] > 0.0:
+            top = max(top, power[j])
+    if top == -(2**62):
+        return np.int64(0)
+    for j in range(product.shape[0]):
+        steps = top - power[j]
+        for _ in range(min(steps, 3)):
+            product[j] *= LOW
+    return top
 
 
 @njit(cache=True, nogil=True)
@@ -250,5 +264,5 @@ def warm() -> None:
         shape = (codes, sizes, ints[:1] - 1, ints, ints[:1], ints[:1], ints[:1], ints[:1], one, 1, 1, one, 0, p, log_p)
         copied(codes, sizes, ints[:1], ints[:1], p, log_p, 0, p, log_p)
         multiplied(*shape)
-        rescaled(*shape, left)
+        rescaled(*shape)
         with_blanks(*shape, left, ints[:1], ints[:1], sizes, ints, ints[:1], ints[:1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from bsm.network.tables import Network, Table
 from tests.benchmarks.findings import Finding, rounded, same, spread
 from tests.benchmarks.goals import DRAWS
 from tests.benchmarks.networks import Task, tasks
-from tests.benchmarks.peers import Agrum, agrum_network, fill
+from tests.benchmarks.peers import Agrum, agrum_network, fill, flattened
 from tests.benchmarks.rows import sampled, unique
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.timing import Runner, Spread, once, ratio, turns
@@ -24,32 +24,35 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _of(task: Task, settings: Settings) -> Finding:
-    """Ours: new tables to answers, with the plan known from earlier draws. pyAgrum: on the first few draws.
+    """Ours: from new tables, which are checked, to answers; the plan is known from earlier draws.
 
-    For each draw pyAgrum's tables are written anew and its engine is made anew, as it keeps messages of the
-    tables it has seen. `pyagrum_unique` answers only the different rows, in lexical order.
+    pyAgrum answers the first few draws. For each its tables are written anew and its engine is made anew, as it
+    keeps messages of the tables it has seen. `pyagrum_unique` answers only the different rows, in lexical order.
     """
     rows = sampled(task.network, task.seen, settings.draw_rows, seed=4)
 
-    def answered(network: Network) -> torch.Tensor:
+    def answered(tables: Mapping[str, Table]) -> torch.Tensor:
+        network = Network(task.network.variables, tables)
         return compile(network, task.target, task.seen, expected_rows=len(rows))(rows).probabilities
 
-    new = iter([drawn(task.network, settings.draws, seed) for seed in range(settings.repeats + 2)])
-    first = next(new)
-    cold = once(lambda: answered(first))
+    new = iter([drawn(task.network, settings.draws, seed).tables for seed in range(settings.repeats + 2)])
+    tables = next(new)
+    cold = once(lambda: answered(tables))
+    first = Network(task.network.variables, tables)
     made = agrum_network(first)
+    flat = [flattened(made, first, draw) for draw in range(settings.agrum_draws)]
 
     def agrum(part: torch.Tensor) -> np.ndarray:
         answers = []
-        for draw in range(settings.agrum_draws):
-            fill(made, first, draw)
+        for numbers in flat:
+            fill(made, numbers)
             answers.append(Agrum(first, task.target, task.seen, made).posteriors(part))
         return np.array(answers)
 
-    apart = same(answered(first)[: settings.agrum_draws], agrum(rows), f"{task.title}, draws")
+    apart = same(answered(tables)[: settings.agrum_draws], agrum(rows), f"{task.title}, draws")
     different = unique(rows)
     runners = {
-        "ours": Runner(lambda: answered(next(new)), settings.draws * len(rows)),
+        "ours": Runner(lambda: answered(next(new)), settings.draws * len(rows), again=False),
         "pyagrum": Runner(lambda: agrum(rows), settings.agrum_draws * len(rows)),
         "pyagrum_unique": Runner(lambda: agrum(different), settings.agrum_draws * len(rows)),
     }

@@ -15,7 +15,7 @@ def draw(results: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path) -> None
     """Write `stem`.png and `stem`.svg: seconds and peak memory against rows, one line for each task.
 
     Args:
-        results: for each task, its sizes: `rows`, `seconds` and `peak_mib`.
+        results: for each task, its sizes: `rows`, `seconds` (min, median, max) and `peak_mib`.
     """
     theme = LIGHT
     made = figure(theme, width=DOUBLE, height=2.8)
@@ -24,10 +24,11 @@ def draw(results: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path) -> None
     for position, (task, sizes) in enumerate(results.items()):
         look = theme.series(position)
         rows = [s["rows"] for s in sizes]
-        for panel, key in ((time, "seconds"), (memory, "peak_mib")):
+        seconds, peaks = [s["seconds"]["median"] for s in sizes], [s["peak_mib"] for s in sizes]
+        for panel, heights in ((time, seconds), (memory, peaks)):
             panel.plot(
                 rows,
-                [s[key] for s in sizes],
+                heights,
                 color=look.color,
                 marker=look.marker,
                 markersize=4,
@@ -36,7 +37,7 @@ def draw(results: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path) -> None
                 label=task,
             )
     ends = [rows[0], rows[-1]]
-    least = min(sizes[-1]["seconds"] for sizes in results.values()) / 2
+    least = min(sizes[-1]["seconds"]["median"] for sizes in results.values()) / 2
     proportional = [least * end / ends[-1] for end in ends]
     time.plot(ends, proportional, color=theme.muted, linewidth=LINE, linestyle=":", label="proportional to rows")
     time.set(xscale="log", yscale="log", xlabel="rows of evidence", ylabel="seconds, one thread")

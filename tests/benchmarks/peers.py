@@ -6,7 +6,7 @@ codes, -1 where a cell is missing. What building costs is not part of its time p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,18 +34,18 @@ def agrum_network(network: Network, draw: int = 0) -> Any:
     for child, table in network.tables.items():
         for parent in table.parents:
             made.addArc(parent, child)
-    fill(made, network, draw)
+    fill(made, flattened(made, network, draw))
     return made
 
 
-def fill(made: Any, network: Network, draw: int) -> None:
-    """Write the tables of one parameter draw into a pyAgrum network of the same structure."""
-    for child, flat in flattened(made, network, draw).items():
-        made.cpt(child).fillWith(flat)
+def fill(made: Any, flat: Mapping[str, list[float]]) -> None:
+    """Write tables into a pyAgrum network of the same structure; `flat` is what `flattened` gives."""
+    for child, numbers in flat.items():
+        made.cpt(child).fillWith(numbers)
 
 
 def flattened(made: Any, network: Network, draw: int) -> dict[str, list[float]]:
-    """The tables as pyAgrum takes them: flat lists in which the first of a table's own variables runs fastest."""
+    """The tables of one parameter draw as pyAgrum takes them: flat, the first of a table's own names runs fastest."""
     flat = {}
     for child, table in network.tables.items():
         values = table.values[draw if len(table.values) > 1 else 0]

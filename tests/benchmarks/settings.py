@@ -22,7 +22,7 @@ class Settings:
     draws: int = 200
     draw_rows: int = 1000
     agrum_draws: int = 2
-    plans: int = 5  # random networks to plan for
+    plans: int = 20  # random networks to plan for
     copy_rows: int = 1_000_000
     value_rows: int = 1000
     agrum_value_rows: int = 30
@@ -42,7 +42,7 @@ QUICK = Settings(
     draws=20,
     draw_rows=200,
     agrum_draws=1,
-    plans=1,
+    plans=2,
     copy_rows=100_000,
     value_rows=200,
     agrum_value_rows=5,

@@ -15,7 +15,9 @@ def summary(parts: Sequence[str], folder: Path) -> str:
     """A table of goals, a table of networks, and what they were measured on."""
     read_parts = {part: content for part in parts if (content := read(part, folder))}
     findings = [f for content in read_parts.values() for f in content["findings"]]
-    lines = ["# Measured against other engines", "", *_conditions(read_parts), "", *_goals(findings)]
+    lines = ["# Measured against other engines"]
+    if findings:
+        lines += ["", *_conditions(read_parts), "", *_goals(findings)]
     if rows := [f for f in findings if "ratios" in f]:
         lines += ["", "## 100,000 rows of evidence", "", *_networks(rows, findings)]
     if on_device := read("gpu", folder):

@@ -10,7 +10,7 @@ from bsm.engine import compile
 from tests.benchmarks.draws import drawn
 from tests.benchmarks.findings import DifferentAnswers, same
 from tests.benchmarks.networks import Task, named, tasks
-from tests.benchmarks.peers import Agrum, AgrumPlain, Pgmpy, PyroContract, agrum_network, fill, relevant
+from tests.benchmarks.peers import Agrum, AgrumPlain, Pgmpy, PyroContract, agrum_network, fill, flattened, relevant
 from tests.benchmarks.rows import blanked, sampled
 
 TASKS = tuple(tasks(("child", "bsm15")))
@@ -43,7 +43,7 @@ def test_pyagrum_tables_are_those_of_the_draw_they_were_filled_with():
     ours = compile(network, task.target, task.seen)(rows).probabilities
     made = agrum_network(network, draw=2)
     for draw in (0, 1):
-        fill(made, network, draw)
+        fill(made, flattened(made, network, draw))
         same(ours[draw], Agrum(network, task.target, task.seen, made).posteriors(rows), f"draw {draw}")
     assert not np.allclose(ours[0], ours[1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.benchmarks import linear_cost, record
 from tests.benchmarks.findings import Finding
 from tests.benchmarks.goals import LOOP, MISSING
 from tests.benchmarks.summary import number, summary
-from tests.benchmarks.timing import Runner, Spread, ratio, turns
+from tests.benchmarks.timing import Runner, Spread, one_turn, ratio, turns
 
 
 def test_ratios_are_of_times_of_the_same_turn():
@@ -20,9 +21,15 @@ def test_ratios_are_of_times_of_the_same_turn():
 
 def test_runners_take_turns_after_a_call_that_is_not_timed():
     calls: list[str] = []
-    taken = turns({"a": Runner(lambda: calls.append("a"), 2), "b": Runner(lambda: calls.append("b"), 1)}, repeats=2)
+    runners = {name: Runner(lambda name=name: calls.append(name), 1, again=False) for name in "ab"}
+    taken = turns(runners, repeats=2)
     assert calls == ["a", "b"] * 3
     assert [len(times) for times in taken.values()] == [2, 2]
+
+
+def test_a_short_call_is_repeated_until_its_turn_is_full_and_counted_per_unit():
+    seconds = one_turn(Runner(lambda: time.sleep(0.01), units=2))
+    assert 0.005 <= seconds < 0.02
 
 
 @pytest.mark.parametrize(
@@ -63,7 +70,7 @@ def test_results_name_what_they_depend_on_and_no_machine(tmp_path):
 
 
 def test_figure_of_cost_is_written_in_both_formats(tmp_path):
-    sizes = [{"rows": 10**k, "seconds": 1e-6 * 10**k, "peak_mib": 400.0} for k in range(3, 8)]
+    sizes = [{"rows": 10**k, "seconds": {"median": 1e-6 * 10**k}, "peak_mib": 400.0} for k in range(3, 8)]
     linear_cost.draw({"bsm15, sinks": sizes, "bsm15, mixed": sizes}, tmp_path / "linear_cost")
     svg = (tmp_path / "linear_cost.svg").read_text(encoding="utf-8")
     assert linear_cost.TITLE in svg

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba import njit, types
-from numba.extending import intrinsic
+
+from bsm.engine.temporal_floats import compiled_as
 
 WIDTH = 8 if binding.get_host_cpu_features().get("avx512f") else 4  # float64 values in a vector register
 ROWS, VECTORS = 4, 2  # eight sums at once keep two multiply-add units busy
@@ -49,7 +50,7 @@ def _emit(ctx: Any, b: Any, sig: Any, args: Any) -> Any:
     sums = [[b.phi(_VECTOR) for _ in range(VECTORS)] for _ in range(ROWS)]
     loaded = [b.load(place, align=8) for place in _vectors_at(b, b.gep(x, [b.mul(i, lanes)]))]
     factors = b.gep(a, [b.mul(i, along)])
-    done = []
+    done: list[list[Any]] = []
     for row, running in enumerate(sums):
         factor = _spread(b, b.load(b.gep(factors, [b.mul(_number(row), across)])))
         done.append([])
@@ -69,7 +70,7 @@ def _emit(ctx: Any, b: Any, sig: Any, args: Any) -> Any:
     return ctx.get_dummy_value()
 
 
-@intrinsic
+@compiled_as
 def _tile(typing: Any, a: Any, along: Any, across: Any, x: Any, w: Any, count: Any, lanes: Any) -> Any:
     """w[k, g] = sum over i < count of a[i * along + k * across] * x[i, g], for ROWS k and LANES g."""
     return types.void(*[types.intp] * 7), _emit

@@ -29,7 +29,7 @@ from bsm.network.tables import Network, NetworkError
 class Answer(NamedTuple):
     """`probabilities` [row, *target], summing to one over the target axes; `log_evidence` [row] in nats.
 
-    Both have a leading axis of parameter draws where the network has more than one.
+    Both have a leading axis of parameter draws where the network, or a likelihood, has more than one.
     """
 
     probabilities: Tensor
@@ -164,7 +164,7 @@ class Query:
             self.network, self.target, self.seen, self.prepared.checked(codes), weights, count, seed, self.max_bytes
         )
         self._refuse_impossible(codes, weights, log_p, on_impossible)
-        return found if self.network.draws > 1 else found[:, 0]
+        return found if found.shape[1] > 1 else found[:, 0]
 
     def stream(
         self, batches: Iterable[object], *, soft: Mapping[str, Tensor] | None = None, on_impossible: str = "raise"
@@ -192,8 +192,8 @@ class Query:
         return self.read(rows, soft)
 
     def _shaped(self, found: Tensor) -> Tensor:
-        """Without the axis of draws where there is but one."""
-        return found if self.network.draws > 1 else found[0]
+        """Without the axis of draws where there is but one; likelihoods may bring some too."""
+        return found if len(found) > 1 else found[0]
 
     @property
     def plan(self) -> Plan:
@@ -208,7 +208,7 @@ class Query:
             raise TooLarge(
                 f"the answer alone takes {readable(size)} ({self.network.draws} draws x {rows:,} rows x "
                 f"{self.prepared.states:,} states of {list(self.target)}) and may take {readable(self.max_bytes)} "
-                "(max_bytes). Remedy: ask in batches with `stream`, ask about fewer variables at once, or raise max_bytes"
+                "(max_bytes). Remedy: ask in batches with `stream`, about fewer variables at once, or raise max_bytes"
             )
 
     def _refuse_impossible(

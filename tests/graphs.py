@@ -75,7 +75,7 @@ def random_table(
 
 @st.composite
 def networks(draw: st.DrawFn, least: int = 2, most: int = 10) -> Network:
-    """2 to 10 nodes of 2 to 4 states, up to 3 parents each, listed in no particular order."""
+    """2 to 10 nodes of 2 to 6 states, up to 3 parents each, listed in no particular order."""
     count = draw(st.integers(least, most))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     order = [f"n{i}" for i in range(count)]
@@ -83,9 +83,9 @@ def networks(draw: st.DrawFn, least: int = 2, most: int = 10) -> Network:
     kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
     variables, worlds_left = {}, MOST_WORLDS // 2**count
     for name in order:
-        states = min(draw(st.integers(2, 4)), 2 * max(1, worlds_left))
+        states = min(draw(st.integers(2, 6)), 2 * max(1, worlds_left))
         worlds_left = worlds_left * 2 // states
-        variables[name] = Variable(name, tuple(f"{name}_{s}" for s in "pqrs"[:states]))
+        variables[name] = Variable(name, tuple(f"{name}_{s}" for s in "pqrstu"[:states]))
     tables = {}
     for i, name in enumerate(order):
         near = [p for p in order[:i] if rng.random() < connected]

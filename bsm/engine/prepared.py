@@ -90,7 +90,8 @@ class Prepared:
             return self.by_elimination(self.checked(codes), {})
         given = (codes if codes.dtype in READ_AS_THEY_ARE else codes.to(torch.int64)).contiguous().numpy()
         p, log_p, left, read = self._filled(tables, given)
-        if not read and (with_blanks := self.tables(blanks=True)) is not None:
+        blanks = not read
+        if blanks and (with_blanks := self.tables(blanks=True)) is not None:
             p, log_p, left, read = self._filled(with_blanks, given)
         if not read:  # these tables cannot read blanks: the rows that have none go on as they would
             left = (self.checked(codes) < 0).any(1).numpy()
@@ -98,12 +99,12 @@ class Prepared:
             p[:, whole], log_p[:, whole], given_up, _ = self._filled(tables, np.ascontiguousarray(given[whole]))
             left[np.flatnonzero(whole)[given_up]] = True
         found, log_found = torch.from_numpy(p), torch.from_numpy(log_p)
-        if left.any():
+        if blanks and left.any():
             at = torch.from_numpy(np.flatnonzero(left))
             some, log_some = self.by_elimination(codes[at], {})
             found, log_found = (t.expand(len(some), *t.shape[1:]).clone() for t in (found, log_found))
             found[:, at], log_found[:, at] = some.reshape(len(some), len(at), -1).to(torch.float64), log_some
-        return found.to(self.dtype), log_found
+        return found if self.dtype == torch.float64 else found.to(self.dtype), log_found
 
     def _filled(self, tables: Tables, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
         p = np.empty((tables.draws, len(codes), self.states))

@@ -108,12 +108,13 @@ class Query:
     def drawn(self, rows: object, *, soft: Mapping[str, Tensor] | None = None, on_impossible: str = "raise") -> Answer:
         """As calling, always with a leading axis of parameter draws."""
         codes, weights = self._taken(rows, soft, on_impossible)
-        self._refuse_large_answer(len(codes))
+        self._refuse_large_answer(codes.shape[0])
         p, log_p = self.prepared.answer(codes, weights)
         self._refuse_impossible(codes, weights, log_p, on_impossible)
-        p = p.reshape(len(p), len(codes), *self._shape)
-        if len(p) < self.network.draws:
-            p, log_p = p.expand(self.network.draws, *p.shape[1:]), log_p.expand(self.network.draws, len(codes))
+        if len(self._shape) != 1:  # one target has the shape already
+            p = p.reshape(*p.shape[:2], *self._shape)
+        if p.shape[0] < self.network.draws:
+            p, log_p = p.expand(self.network.draws, *p.shape[1:]), log_p.expand(self.network.draws, -1)
         return Answer(p, log_p)
 
     def marginals(
@@ -193,7 +194,7 @@ class Query:
 
     def _shaped(self, found: Tensor) -> Tensor:
         """Without the axis of draws where there is but one; likelihoods may bring some too."""
-        return found if len(found) > 1 else found[0]
+        return found if found.shape[0] > 1 else found[0]
 
     @property
     def plan(self) -> Plan:

@@ -22,6 +22,7 @@ _HOME = {
     "Evidence": "bsm.evidence.ledger",
     "Model": "bsm.spec.model",
     "Result": "bsm.inference.result",
+    "Shift": "bsm.network.surgery",
     "SpecError": "bsm.spec.model",
     "analysis": "bsm.questions.choices",
     "ask": "bsm.inference.ask",
@@ -32,10 +33,12 @@ _HOME = {
     "load": "bsm.spec.load",
     "placement": "bsm.motives.families",
     "posterior": "bsm.inference.posterior",
+    "read_network": "bsm.network.files",
     "schema": "bsm.spec.document",
     "shares": "bsm.motives.fitness",
     "to_network": "bsm.motives.network",
     "to_pgmpy": "bsm.network.bridge",
+    "write_network": "bsm.network.files",
 }
 
 __all__ = sorted(_HOME)
@@ -51,7 +54,8 @@ if TYPE_CHECKING:
     from bsm.motives.fittest import fittest
     from bsm.motives.network import to_network
     from bsm.network.bridge import to_pgmpy
-    from bsm.network.surgery import intervene
+    from bsm.network.files import read_network, write_network
+    from bsm.network.surgery import Shift, intervene
     from bsm.questions.choices import analysis, choices
     from bsm.spec.document import schema
     from bsm.spec.load import load

@@ -1,7 +1,8 @@
 """The only file that knows pgmpy: its classes move in every minor release, so the rest of bsm never sees one.
 
 pgmpy is good for holding a network, for d-separation and for `VariableElimination` as an independent check.
-It lets impossible evidence through as NaN and columns that sum to 1.004 as they are; ours refuses both.
+It lets impossible evidence through as NaN and columns that sum to 1.004 as they are; ours refuses both. Its readers
+and writers of files lose names and numbers, so files are `bsm.network.files`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bsm.network.tables import Network, NetworkError
+from bsm.network.surgery import one_draw
+from bsm.network.tables import Network
 
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
@@ -41,14 +43,7 @@ def to_pgmpy(network: Network, draw: int | None = None) -> DiscreteBayesianNetwo
     Raises:
         NetworkError: there are several draws and none is chosen, or the one chosen does not exist.
     """
-    if draw is None and network.draws > 1:
-        raise NetworkError(
-            f"this network carries {network.draws} parameter draws and pgmpy holds one: give draw=0 to "
-            f"{network.draws - 1}, or build the network with its parameters held fixed"
-        )
-    draw = draw or 0
-    if not 0 <= draw < network.draws:
-        raise NetworkError(f"draw={draw} does not exist; this network has draws 0 to {network.draws - 1}")
+    network = one_draw(network, draw)
     with without_known_warning():
         from pgmpy.factors.discrete import TabularCPD
         from pgmpy.models import DiscreteBayesianNetwork
@@ -57,12 +52,11 @@ def to_pgmpy(network: Network, draw: int | None = None) -> DiscreteBayesianNetwo
     model.add_nodes_from(network.variables)
     for child, table in network.tables.items():
         model.add_edges_from((parent, child) for parent in table.parents)
-        values = table.values[draw if len(table.values) > 1 else 0].detach().cpu()
         states = {name: list(network.variables[name].states) for name in table.axes}
         cpd = TabularCPD(
             child,
             len(states[child]),
-            values.reshape(-1, len(states[child])).T.numpy(),
+            table.values.reshape(-1, len(states[child])).T.numpy(),
             evidence=list(table.parents),
             evidence_card=[len(states[parent]) for parent in table.parents],
             state_names=states,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import torch
@@ -17,23 +17,100 @@ from torch import Tensor
 from bsm.network.tables import Network, NetworkError, Table, Variable
 
 
-def intervene(network: Network, settings: Mapping[str, str | Mapping[str, float]]) -> Network:
-    """The network after do(settings): each named variable loses its parents and gets the distribution given.
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """An intervention that moves a variable's log-odds, in every row of its table, and keeps its parents.
+
+    P'(s | parents) ∝ P(s | parents) · exp(nats[s]); states not named move by 0. A probability of zero stays zero,
+    and only differences count: adding the same number to every state changes nothing.
+
+    Attributes:
+        nats: state -> how far its log-odds move, in nats: a number, or a tensor with one per draw, [] or [draw].
+
+    Source: Eberhardt & Scheines (2007), *Interventions and Causal Inference* (a parametric intervention, which
+    leaves the edges); the form is exponential tilting.
+    """
+
+    nats: Mapping[str, float | Tensor]
+
+
+Setting = str | Mapping[str, float] | Tensor | Shift | Table
+
+
+def intervene(network: Network, settings: Mapping[str, Setting]) -> Network:
+    """The network after do(settings); every mechanism that is not named stays as it is.
 
     Args:
-        settings: for each variable, the state it is set to, or the probability of each of its states.
+        settings: for each variable, one of:
+            a state: the variable loses its parents and is in that state;
+            a distribution, state -> probability or a tensor [draw, state]: it loses its parents and follows this;
+            a `Shift`: it keeps its parents, and its log-odds move by the nats given;
+            a `Table`: it gets these parents and this table, [draw, parent..., child], on the network's device.
+
+    Returns:
+        A network with the same variables. Gradients flow to the tables and to the settings that are tensors.
 
     Raises:
-        NetworkError: an unknown variable or state; probabilities that leave a state out or do not sum to one.
+        NetworkError: an unknown variable or state; probabilities that leave a state out or do not sum to one; a
+            shift that is not finite; a table of another variable, of the wrong shape, or that closes a cycle.
 
-    Source: Pearl (2009), *Causality*, section 3.2 (truncated factorisation); 3.2.4 for a new distribution.
+    Source: Pearl (2009), *Causality*, 3.2 (truncated factorisation) and 4.2 (distributions and new parents);
+    Correa & Bareinboim (2020), *A Calculus for Stochastic Interventions*.
     """
     tables = dict(network.tables)
     for name, setting in settings.items():
-        variable = network.variable(name)
-        row = _point(variable, setting) if isinstance(setting, str) else _distribution(variable, setting)
-        tables[name] = Table(name, (), torch.tensor([row], dtype=torch.float64, device=network.device))
+        tables[network.variable(name).name] = _mechanism(network, network.variable(name), setting)
     return replace(network, tables=tables, known_good=network)
+
+
+def _mechanism(network: Network, variable: Variable, setting: Setting) -> Table:
+    if isinstance(setting, Table):
+        if setting.child != variable.name:
+            raise NetworkError(f"do({variable.name}): the table given is that of {setting.child}")
+        for parent in setting.parents:
+            network.variable(parent)
+        return setting
+    if isinstance(setting, Shift):
+        table = network.tables[variable.name]
+        return replace(table, values=_shifted(table.values, _nats(network, variable, setting)))
+    if isinstance(setting, Tensor):
+        return Table(variable.name, (), setting)
+    if not isinstance(setting, (str, Mapping)):
+        raise NetworkError(
+            f"do({variable.name}): {setting!r} is no state, distribution, Shift or Table; states are text, "
+            f"{list(variable.states)}"
+        )
+    row = _point(variable, setting) if isinstance(setting, str) else _distribution(variable, setting)
+    return Table(variable.name, (), torch.tensor([row], dtype=torch.float64, device=network.device))
+
+
+def _nats(network: Network, variable: Variable, shift: Shift) -> Tensor:
+    """What each state moves by, [draw, state]."""
+    given = {variable.code(state): (state, nats) for state, nats in shift.nats.items()}
+    moved = [torch.zeros((), dtype=torch.float64, device=network.device)] * len(variable.states)
+    for code, (state, nats) in given.items():
+        moved[code] = torch.as_tensor(nats, dtype=torch.float64, device=network.device)
+        if not bool(torch.isfinite(moved[code]).all()):
+            raise NetworkError(
+                f"do({variable.name}): the shift of {state!r} is {nats}, and nats are finite; to rule a state out or "
+                "to make it certain, give a distribution or a state"
+            )
+    if any(m.ndim > 1 for m in moved) or len({network.draws, *(m.numel() for m in moved)} - {1}) > 1:
+        shapes = {state: tuple(moved[code].shape) for code, (state, _) in given.items()}
+        wanted = f"each is one number, or one per draw, [{network.draws}]"
+        raise NetworkError(f"do({variable.name}): the shifts have the shapes {shapes}; {wanted}")
+    return torch.stack(torch.broadcast_tensors(*(m.reshape(-1) for m in moved)), -1)
+
+
+def _shifted(values: Tensor, nats: Tensor) -> Tensor:
+    """Each row times exp(nats), over its sum; rows are scaled by their largest entry first, so none underflows."""
+    nats = nats.reshape(len(nats), *[1] * (values.ndim - 2), -1)
+    with torch.no_grad():  # the scale cancels, and so does its gradient
+        scale = (values.clamp(min=0).log() + nats).amax(-1, keepdim=True)
+    half = (nats - scale) / 2  # two halves: exp(-log p) alone may be larger than any float64
+    half = torch.where(values > 0, half, half.clamp(max=350))
+    weights = values * half.exp() * half.exp()
+    return weights / weights.sum(-1, keepdim=True)
 
 
 def free(network: Network, names: Iterable[str]) -> Network:
@@ -72,6 +149,30 @@ def drop_edge(network: Network, parent: str, child: str, marginal: Tensor) -> Ne
     weights = marginal.reshape(-1, *[states if i == axis else 1 for i in range(1, table.values.ndim)])
     left = tuple(p for p in table.parents if p != parent)
     return with_table(network, Table(child, left, (table.values * weights).sum(axis)))
+
+
+def one_draw(network: Network, draw: int | None = None) -> Network:
+    """The network of one parameter draw, detached and on the CPU: what a file or another library can hold.
+
+    Args:
+        draw: which; needed where the tables carry more than one.
+
+    Raises:
+        NetworkError: there are several draws and none is chosen, or the one chosen does not exist.
+    """
+    if draw is None and network.draws > 1:
+        raise NetworkError(
+            f"this network carries {network.draws} parameter draws, and one can be held here: give draw=0 to "
+            f"{network.draws - 1}, or build the network with its parameters held fixed"
+        )
+    draw = draw or 0
+    if not 0 <= draw < network.draws:
+        raise NetworkError(f"draw={draw} does not exist; this network has draws 0 to {network.draws - 1}")
+    chosen = {
+        name: replace(table, values=table.values[[draw if len(table.values) > 1 else 0]].detach().cpu())
+        for name, table in network.tables.items()
+    }
+    return Network(network.variables, chosen)
 
 
 def with_table(network: Network, table: Table) -> Network:

@@ -54,18 +54,26 @@ def _codes(seen: Sequence[str], rows: Tensor) -> Tensor:
 def _from_frame(network: Network, seen: Sequence[str], frame: pd.DataFrame) -> Tensor:
     """A column of `seen` that the frame lacks is blank; one of the frame that is not seen is an error."""
     _only(seen, map(str, frame.columns), "column")
+    if twice := frame.columns[frame.columns.duplicated()].tolist():
+        raise NetworkError(f"the rows have the column {twice[0]!r} twice; give each variable one column")
     codes = torch.full((len(frame), len(seen)), -1, dtype=torch.int64)
     for c, name in enumerate(seen):
         if name not in frame.columns:
             continue
         numbers, labels = frame[name].factorize()  # a blank gets -1
-        place = torch.tensor([*(_code(network.variable(name), label) for label in labels), -1], dtype=torch.int64)
+        first = (int((numbers == number).argmax()) for number in range(len(labels)))
+        found = [_code(network.variable(name), label, row) for label, row in zip(labels, first, strict=True)]
+        place = torch.tensor([*found, -1], dtype=torch.int64)
         codes[:, c] = place[torch.from_numpy(numbers.copy())]
     return codes
 
 
-def _code(variable: Variable, label: object) -> int:
-    return -1 if label == "" else variable.code(cast(str, label))
+def _code(variable: Variable, label: object, row: int) -> int:
+    if label == "":
+        return -1
+    if label in variable.states:
+        return variable.code(label)
+    raise NetworkError(f"row {row}: {_unknown(variable, label)}")
 
 
 def _from_mappings(

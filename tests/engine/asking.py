@@ -109,7 +109,7 @@ def random_codes(network: Network, seen: Sequence[str], rng: np.random.Generator
     codes, p = worlds(network)
     chosen = rng.choice(p.shape[1], size=rows, p=p[0] / p[0].sum())
     sizes = [len(network.variables[n].states) for n in seen]
-    likely = np.array([codes[n][chosen] for n in seen]).reshape(len(seen), rows).T
+    likely = np.array([codes[n][chosen] for n in seen]).reshape(len(seen), rows).T.astype(np.int64)
     arbitrary = rng.integers(np.array(sizes, dtype=np.int64), size=likely.shape)
     found = np.where((np.arange(rows) % 3 == 2)[:, None], arbitrary, likely)
     blank = rng.random(found.shape) < rng.choice([0.0, 0.2, 0.5])

@@ -116,7 +116,5 @@ def in_draw(network: Network, draw: int) -> Network:
 
 def from_logits(network: Network, logits: Mapping[str, Tensor]) -> Network:
     """Tables as softmax of free numbers, so that nudging one keeps every column summing to one."""
-    changed = {
-        n: replace(t, values=logits[n].softmax(-1)) if n in logits else t for n, t in network.tables.items()
-    }
+    changed = {n: replace(t, values=logits[n].softmax(-1)) if n in logits else t for n, t in network.tables.items()}
     return Network(network.variables, changed)

@@ -27,11 +27,13 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_
 def main() -> None:
     asked = arguments()
     one_thread()
-    from tests.benchmarks import moderate, record, settings
+    from tests.benchmarks import moderate, networks, record, settings
 
     chosen = settings.QUICK if asked.quick else settings.FULL
     chosen = replace(chosen, names=tuple(asked.networks or chosen.names), repeats=asked.repeats or chosen.repeats)
-    folder = asked.out or (None if asked.quick else record.RESULTS)
+    if unknown := set(chosen.names) - set(networks.NAMES):
+        sys.exit(f"no network {sorted(unknown)[0]!r}; there are {', '.join(networks.NAMES)}")
+    folder = asked.out or (None if asked.quick or asked.networks else record.RESULTS)
     moderate.first_answer()
     for part in asked.parts or PARTS:
         print(f"\n{part}", flush=True)
@@ -49,9 +51,11 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all where none is named")
-    parser.add_argument("--networks", nargs="+", help="only these networks")
+    parser.add_argument("--networks", nargs="+", help="only these networks; nothing is written but with --out")
     parser.add_argument("--repeats", type=int, help="turns that each ratio is taken over")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that all runs; nothing is written")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes, to see that all runs; nothing is written but with --out"
+    )
     parser.add_argument("--out", type=Path, help="folder for results, in place of tests/benchmarks/results")
     asked = parser.parse_args()
     if unknown := [part for part in asked.parts if part not in PARTS]:

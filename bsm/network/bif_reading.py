@@ -167,6 +167,7 @@ def _read_variable(scanner: _Scanner, reading: Reading) -> None:
         count = scanner.name("the number of states")
         if not re.fullmatch("[0-9]{1,9}", count):
             raise scanner.error(f"{brief(count)} is not a number of states, such as 2")
+        reading.count_names(1 + int(count), line)
         scanner.expect("]")
         scanner.expect("{")
         states = scanner.names("}", "states", int(count))

@@ -20,6 +20,7 @@ from bsm.network.tables import Network, NetworkError, Table, Variable
 
 EXACT, NEAR = 1e-9, 1e-6  # a column's distance from one: kept as it is, normalised with a note, beyond: refused
 MOST_PARENTS = 60  # arrays have at most 64 axes
+MOST_NAMES = 2**21  # of variables and their states, each of which takes far more memory than text
 LONGEST_NAME, LONGEST_NUMBER = 4096, 2000  # characters
 SHOWN = 6  # columns named in a note before "and … more"
 PIECE = re.compile(r"\S++")
@@ -58,10 +59,19 @@ class Reading:
         self._codes: dict[str, dict[str, int]] = {}
         self._tables: dict[str, Table] = {}
         self._normalised: list[str] = []
+        self._names = 0
 
     def error(self, line: int, message: str) -> NetworkError:
         """An error that says where in the file."""
         return NetworkError(f"{self.path}:{line}: {message}")
+
+    def count_names(self, more: int, line: int) -> None:
+        """Refuse a file with more names than can be held; to be called before they are kept."""
+        self._names += more
+        if self._names > MOST_NAMES:
+            raise self.error(
+                line, f"more than {MOST_NAMES} variables and states; a network of this size cannot be held"
+            )
 
     def declare(self, name: str, states: Sequence[str], line: int, values: Sequence[float] | None = None) -> None:
         """A variable, with its states in the order of their codes."""

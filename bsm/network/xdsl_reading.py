@@ -146,6 +146,7 @@ class _Document:
     def _id(self, tag: str, attributes: dict[str, str]) -> str:
         if "id" not in attributes:
             raise self.error(f"this {tag} has no id")
+        self.reading.count_names(1, self.parser.CurrentLineNumber)
         return attributes["id"]
 
     def _expect_text(self, key: str, line: int) -> None:

@@ -44,6 +44,19 @@ def test_sizes_are_bounded_before_memory_is_taken(tmp_path: Path):
         read_network(put(tmp_path, text + ones, ".bif"), max_bytes=2**20)
 
 
+@pytest.mark.parametrize(
+    ("text", "ending"),
+    [
+        ("network n { } variable v { type discrete [ 9999999 ] { a b }; }", ".bif"),
+        ("<smile><nodes>" + "<cpt id='v'/>" * 2**21 + "<cpt id='v'/>", ".xdsl"),
+    ],
+    ids=["bif", "xdsl"],
+)
+def test_names_are_counted_before_they_are_kept(text: str, ending: str, tmp_path: Path):
+    with pytest.raises(NetworkError, match=rf"net{ending}:1: more than 2097152 variables and states"):
+        read_network(put(tmp_path, text, ending))
+
+
 def test_a_table_of_too_many_parents(tmp_path: Path):
     names = [f"v{i}" for i in range(70)]
     text = "network n { }" + "".join(f"variable {n} {{ type discrete [1] {{ a }}; }}\n" for n in names)

@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-shapes lint notebooks evidence check figures look bench bench-gpu clean
+.PHONY: help install demo test test-slow test-gpu test-shapes lint notebooks evidence check figures look bench bench-gpu clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: $(STAMP) ## the tests (ARGS="-k name" to choose)
 
 test-slow: $(STAMP) ## the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow $(ARGS)
+
+test-gpu: $(STAMP) ## the tests that need a CUDA device (skipped where there is none)
+	$(BIN)/python -m pytest -q -m gpu $(ARGS)
 
 test-shapes: $(STAMP) ## the tests, with array shapes and types checked at every call
 	$(BIN)/python -m pytest -q --jaxtyping-packages=bsm,beartype.beartype $(ARGS)

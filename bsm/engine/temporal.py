@@ -75,7 +75,8 @@ def smooth(
             log evidence -inf, and the others their answers.
 
     Raises:
-        ValueError: shapes that do not fit, probabilities that are none, a log-likelihood that is NaN or +inf.
+        ValueError: shapes that do not fit, probabilities that are none, a log-likelihood that is NaN, +inf or over
+            1e11 in size.
         ImpossibleEvidence: evidence of probability zero; names the sequence, the step and the possible states.
 
     >>> half = torch.tensor([0.5, 0.5], dtype=torch.float64)

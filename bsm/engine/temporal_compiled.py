@@ -69,7 +69,7 @@ def passed(arrays: Arrays, both: bool) -> Passed:
     """Filter every sequence, and smooth it where `both`.
 
     Raises:
-        ValueError: a log-likelihood is NaN or +inf.
+        ValueError: a log-likelihood is NaN, +inf or beyond 1e11 nats.
     """
     count, (steps, states) = len(arrays.numbers), arrays.evidence.shape[1:]
     filtered = np.empty((count, steps, states))

@@ -14,19 +14,21 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
+from bsm.engine import temporal_kept  # noqa: F401  (imported for what it does)
+
 compiled_as: Any = intrinsic  # what it makes is called with one argument less than is written
 
 FAST = {"reassoc", "contract", "nsz", "nnan", "arcp"}  # sums may be taken in any order; no NaN is meant
 PLAIN = {"contract"}
 
 TINY = 1e-100  # above it no product of three such numbers leaves the range of float64
+LARGEST = 1e11  # log-likelihood: in 60,000 steps of that size a binary exponent is still counted exactly
 LOWEST = -1.7e308  # below every log-likelihood that is a number
 LN2 = 0.6931471805599453
 _PER_LN2 = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # their sum is ln 2 to 1e-26
 _ROUND = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to a whole number, held in the low bits
 _FRACTION, _BIAS = 52, 1023
-_INFINITY, _NEGATIVE_INFINITY = 0x7FF << 52, -(1 << 52)  # as integers
 
 
 @compiled_as
@@ -90,9 +92,8 @@ def mantissa(x):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath=False)
 def unfit(x):  # type: ignore[no-untyped-def]
-    """1 if x is NaN or +inf, else 0; told by its bits, so that no flag can assume it away."""
-    bits = _as_int(x)
-    return 1.0 if (bits & _INFINITY) == _INFINITY and bits != _NEGATIVE_INFINITY else 0.0
+    """1 if x is no log-likelihood: NaN, +inf, or so large that sums of it say nothing of small ones; else 0."""
+    return 0.0 if abs(x) <= LARGEST or x == -np.inf else 1.0
 
 
 @njit(cache=True, fastmath=False)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bsm.engine.errors import ImpossibleEvidence
+from bsm.engine.temporal_floats import LARGEST
 
 OnImpossible = Literal["raise", "mask"]
 SUMS_TO = 1e-6  # how far from one a row of probabilities may sum
@@ -178,19 +179,24 @@ def name_of(chain: Chain, sequence: int) -> str:
 
 
 def refuse_unfit(chain: Chain, sequence: int | None = None) -> None:
-    """Raise ValueError if a log-likelihood, of this sequence or of any, is NaN or +inf."""
+    """Raise ValueError if a log-likelihood, of this sequence or of any, is NaN, +inf or beyond LARGEST."""
     if sequence is None:
-        odd = (chain.log_likelihood < torch.inf).logical_not().any(-1).any(-1).cpu()
+        odd = _unfit(chain.log_likelihood).any(-1).any(-1).cpu()
         found = odd[chain.numbers[:, 1]].nonzero()
         if not len(found):
             return
         sequence = int(found[0])
     row = chain.log_likelihood[chain.numbers[sequence, 1]].detach()
-    t, k = (int(i) for i in (row < torch.inf).logical_not().nonzero()[0])
+    t, k = (int(i) for i in _unfit(row).nonzero()[0])
     raise ValueError(
         f"{name_of(chain, sequence)} has log_likelihood {float(row[t, k])} at time step {t}, state {k}; give "
-        f"log P(evidence | state) in nats, -inf where the state excludes it, 0 for all states where nothing was seen"
+        f"log P(evidence | state) in nats, at most {LARGEST:g} in size, -inf where the state excludes it, 0 for all "
+        f"states where nothing was seen"
     )
+
+
+def _unfit(x: Tensor) -> Tensor:
+    return ~((x.abs() <= LARGEST) | (x == -torch.inf))
 
 
 def refuse_impossible(chain: Chain, sequences: list[int]) -> None:

@@ -12,7 +12,7 @@ from bsm.engine.temporal_inputs import Chain, Passed
 
 
 def passed(chain: Chain, both: bool) -> Passed:
-    """Filter every sequence, and smooth it where `both`. The log-likelihoods must be free of NaN and +inf."""
+    """Filter every sequence, and smooth it where `both`. The log-likelihoods must be fit."""
     numbers = chain.numbers.to(chain.initial.device)
     if chain.smallest < TINY:
         return _in_logs(*_of(chain, numbers), both)

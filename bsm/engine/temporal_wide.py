@@ -23,14 +23,14 @@ from bsm.engine.temporal_floats import (
     split_exponential,
 )
 
-NONE = -1e300
+NONE = -1e307
 
 
 @njit(cache=True, fastmath=PLAIN)
 def multiply(m, x, a, e, into, power, top):  # type: ignore[no-untyped-def]
     """into * 2**power [j] = sum over i of m[i] * 2**x[i] * a[i, j] * 2**e[i, j]; `top` is scratch."""
     states = m.shape[0]
-    top[:] = 2.0 * NONE
+    top[:] = LOWEST
     into[:] = 0.0
     for i in range(states):
         if m[i] > 0.0:
@@ -79,7 +79,7 @@ def forward(start, places, a, e, evidence, m, x, seen, reach):  # type: ignore[n
             step = t - 1 if a.shape[0] > 1 else 0
             multiply(m[t - 1], x[t - 1], a[step], e[step], m[t], x[t], top)
         total, lost = added(total, lost, _weigh(evidence[t], seen[t], reach[t]))
-        most, mass = 2.0 * NONE, 0.0
+        most, mass = LOWEST, 0.0
         for k in range(states):
             m[t, k] *= seen[t, k]
             x[t, k] += reach[t, k]
@@ -108,7 +108,7 @@ def _backward(a, e, m, x, seen, reach, smoothed):  # type: ignore[no-untyped-def
     for t in range(last - 1, -1, -1):
         step = t if a.shape[0] > 1 else 0
         multiply(message, places, a[step], e[step], ahead, far, top)
-        most, mass = 2.0 * NONE, 0.0
+        most, mass = LOWEST, 0.0
         for k in range(states):
             most = max(most, far[k] + x[t, k]) if ahead[k] * m[t, k] > 0.0 else most
         for k in range(states):

@@ -1,0 +1,189 @@
+"""The pieces of the compiled loops: the exponential, powers of two, the tile, and which loop takes which sequence."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from decimal import Decimal, getcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numba import njit
+
+from bsm.engine import temporal, temporal_compiled, temporal_lanes, temporal_rows, temporal_wide
+from bsm.engine import temporal_floats as floats
+from bsm.engine.temporal_kept import forget_stale
+from bsm.engine.temporal_tile import LANES, ROWS, multiply
+from tests.engine.chains import dense
+
+
+@njit
+def _exponentials(x, out):
+    for i in range(x.size):
+        out[i] = floats.exponential(x[i])
+
+
+@njit(fastmath=True)
+def _exponentials_in_haste(x, out):
+    for i in range(x.size):
+        out[i] = floats.exponential(x[i])
+
+
+@pytest.mark.parametrize("loop", [_exponentials, _exponentials_in_haste])
+def test_the_exponential_is_right_to_two_ulps_whatever_the_flags_of_the_caller(loop):
+    """Compiled into a caller with fast-math flags, its rounding trick was once optimised away: errors of 41 %."""
+    x = np.append(np.linspace(-708, 0, 200_001), [-1e-300, -0.0, 0.0])
+    out = np.empty_like(x)
+    loop(x, out)
+    np.testing.assert_allclose(out, np.exp(x), rtol=4.5e-16, atol=0)
+    below = np.array([-709.0, -1e5, -np.inf])
+    loop(below, out)
+    assert (out[:3] == floats.exponential(-708.0)).all()
+
+
+@given(st.floats(-1e15, 0))
+def test_a_split_exponential_is_the_exponential(x):
+    m, n = floats.split_exponential(x)
+    assert n == math.floor(n)
+    assert 0.7 < m < 1.42
+    getcontext().prec = 50
+    error = Decimal(m).ln() + Decimal(n) * Decimal(2).ln() - Decimal(x)
+    assert abs(float(error)) < 1e-15 + 1e-16 * abs(x)
+
+
+@given(st.floats(2.3e-308, 1e308))
+def test_mantissa_and_exponent_make_the_number(x):
+    m, n = floats.mantissa(x), floats.exponent(x)
+    assert 1 <= m < 2
+    assert math.ldexp(m, int(n)) == x
+
+
+def test_powers_of_two_and_what_is_no_number():
+    for n in (-1022, -1021, -1, 0, 1, 1023):
+        assert floats.power_of_two(float(n)) == 2.0**n
+    assert floats.power_of_two(-1023.0) == floats.power_of_two(-1e300) == 0.0
+    for x in (math.nan, -math.nan, math.inf, 1e12, -1e12, -1e308):
+        assert floats.unfit(x) == 1.0
+    for x in (-math.inf, 0.0, -0.0, 1e11, -1e11, 5e-324):
+        assert floats.unfit(x) == 0.0
+
+
+def test_kahan_keeps_what_rounding_would_lose():
+    total, lost = 1e16, 0.0
+    for _ in range(1000):
+        total, lost = floats.added(total, lost, 1.0)
+    assert total == 1e16 + 1000
+
+
+@pytest.mark.parametrize("states", [ROWS, 3 * ROWS, 64])
+@pytest.mark.parametrize("lanes", [LANES, 3 * LANES])
+def test_the_tile_multiplies(states, lanes):
+    rng = np.random.default_rng(0)
+    a, x, w = rng.random((states, states)), rng.random((states, lanes)), np.empty((states, lanes))
+    multiply(a.ctypes.data, states, 1, x.ctypes.data, w.ctypes.data, states, lanes)
+    np.testing.assert_allclose(w, a.T @ x, rtol=1e-13)
+    multiply(a.ctypes.data, 1, states, x.ctypes.data, w.ctypes.data, states, lanes)
+    np.testing.assert_allclose(w, a @ x, rtol=1e-13)
+
+
+@pytest.mark.parametrize("states", [1, 2, 3, 5, 8, 31, 64])
+@pytest.mark.parametrize("count", [1, 8, 9, 100])
+def test_all_loops_agree_for_any_number_of_states_and_sequences(states, count, monkeypatch):
+    rng = np.random.default_rng(states)
+    for varying in (False, True):
+        initial, transition, _ = dense(rng, states, 7, varying).tensors()
+        rows = torch.tensor(2 * rng.normal(size=(count, 7, states)))
+        found = {}
+        for loop, least in (("lanes", 1), ("rows", 10**9)):
+            monkeypatch.setattr(temporal_compiled, "SIDE_BY_SIDE", least)
+            found[loop] = temporal.smooth(initial, transition, rows, varying=varying)
+        monkeypatch.setattr(temporal_compiled, "TINY", 2.0)  # nothing is trusted
+        found["wide"] = temporal.smooth(initial, transition, rows, varying=varying)
+        monkeypatch.undo()
+        for other in ("lanes", "wide"):
+            for one, two in zip(found["rows"], found[other], strict=True):
+                torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-14)
+
+
+def test_sequences_with_one_transition_go_side_by_side_however_they_lie(monkeypatch):
+    """Two transitions that alternate along the batch, twenty sequences of each."""
+    taken = []
+    lanes, rows = temporal_lanes.scan, temporal_rows.scan
+    monkeypatch.setattr(temporal_lanes, "scan", lambda *given: (taken.append("lanes"), lanes(*given)))
+    monkeypatch.setattr(temporal_rows, "scan", lambda *given: (taken.append("rows"), rows(*given)))
+    rng = np.random.default_rng(0)
+    initial, moves, _ = dense(rng, 3, 3, varying=True).tensors()
+    evidence = torch.tensor(rng.normal(size=(20, 2, 5, 3)))
+    found = temporal.smooth(initial, moves, evidence, varying=False)
+    assert taken == ["lanes"]
+    for n in range(2):
+        alone = temporal.smooth(initial, moves[n], evidence[:, n])
+        torch.testing.assert_close(found.smoothed[:, n], alone.smoothed)
+    taken.clear()
+    temporal.smooth(initial, moves, evidence[:3], varying=False)
+    assert taken == ["rows"]
+
+
+def test_the_scratch_of_a_group_fits_the_cache():
+    for steps, states in ((1, 2), (100, 32), (1000, 8), (10_000, 64)):
+        lanes = temporal_lanes.lanes_for(steps, states, 10_000)
+        assert lanes % LANES == 0
+        assert lanes == LANES or lanes * steps * states * 16 <= temporal_lanes.SCRATCH
+    assert temporal_lanes.lanes_for(10, 4, 9) == -(-9 // LANES) * LANES
+
+
+def test_installation_compiles_all_that_a_call_needs():
+    """After `python -m bsm.engine.temporal_compiled`, no call compiles anything: its signatures are all there."""
+    code = """
+import torch
+from bsm.engine import temporal, temporal_compiled, temporal_lanes, temporal_paths, temporal_power, temporal_rows
+from bsm.engine import temporal_squaring, temporal_wide
+temporal_compiled.warm()
+modules = (temporal_lanes, temporal_paths, temporal_rows, temporal_squaring, temporal_wide)
+loops = [f for module in modules for f in vars(module).values() if hasattr(f, "signatures")]
+before = {f.__name__: len(f.signatures) for f in loops}
+half = torch.full((3,), 1 / 3, dtype=torch.float64)
+step = torch.eye(3, dtype=torch.float64) * 0.7 + 0.1
+for shape in ((4, 3), (20, 4, 3)):
+    for evidence in (torch.zeros(shape, dtype=torch.float64), torch.arange(3).double() * -500 + torch.zeros(shape)):
+        for moves in (step, step.expand(3, 3, 3)):
+            temporal.smooth(half, moves, evidence)
+            temporal.filter(half, moves, evidence)
+            temporal.path(half, moves, evidence)
+            temporal.sample(half, moves, evidence, 2, 0)
+temporal.predict(half, step, 5)
+temporal_power.power(torch.tensor([[1e-90, 1.0], [0.0, 1e-90]], dtype=torch.float64), 9)
+assert before == {f.__name__: len(f.signatures) for f in loops}, before
+"""
+    told = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+
+
+def test_kept_code_is_forgotten_when_any_file_of_the_family_is_newer(tmp_path):
+    """A loop once went on using the old version of a function that another file holds."""
+    kept = tmp_path / "__pycache__"
+    kept.mkdir()
+    for name, age in (("temporal_a.py", 50), ("temporal_b.py", 20), ("other.py", 0)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, ns=(10**9 - age, 10**9 - age))
+    for name, age in (("temporal_a.f.nbi", 30), ("temporal_b.g.nbi", 10), ("other.h.nbi", 99)):
+        (kept / name).touch()
+        os.utime(kept / name, ns=(10**9 - age, 10**9 - age))
+    assert forget_stale(tmp_path) == ["temporal_a.f.nbi"]
+    assert sorted(x.name for x in kept.iterdir()) == ["other.h.nbi", "temporal_b.g.nbi"]
+    assert forget_stale(tmp_path) == forget_stale(tmp_path / "nowhere") == []
+
+
+def test_exponents_have_no_end():
+    m, x = np.array([1.0, 0.0]), np.array([-1e12, temporal_wide.NONE])
+    a, e = np.full((2, 2), 0.5), np.array([[0.0, -1e15], [0.0, 0.0]])
+    into, power, top = np.empty(2), np.empty(2), np.empty(2)
+    temporal_wide.multiply(m, x, a, e, into, power, top)
+    assert into.tolist() == [1.0, 1.0]
+    assert power.tolist() == [-1e12 - 1, -1e12 - 1e15 - 1]

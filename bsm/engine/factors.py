@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bsm.engine import loops
 from bsm.engine.plan import BATCH, Axes
 
 SAFE = 300.0  # two factors whose cells have logs within this multiply far inside float64's -708 to 709
+SMALL = 32_768  # multiplications of one matrix product up to which a compiled loop beats a library call
 LIMIT = -690.0  # below this the product of two positive cells might vanish or lose digits
 
 
@@ -114,14 +116,25 @@ def _product_bounds(a: Factor, b: Factor) -> tuple[float, float]:
 
 
 def _matrix_product(lhs: Tensor, rhs: Tensor) -> Tensor:
-    """[batch, left, inner] times [batch, inner, right]; many small vectors are faster without bmm."""
+    """[batch, left, inner] times [batch, inner, right]; many small matrices are faster without bmm."""
     if lhs.shape[2] == 1:
         return lhs * rhs
+    if _small(lhs, rhs):
+        out = torch.empty(lhs.shape[0], lhs.shape[1], rhs.shape[2], dtype=torch.float64)
+        loops.matrix_products(lhs.contiguous().numpy(), rhs.contiguous().numpy(), out.numpy())
+        return out
     if lhs.shape[0] > 1 and lhs.shape[1] == 1:
         return (lhs.transpose(1, 2) * rhs).sum(1)
     if lhs.shape[0] > 1 and rhs.shape[2] == 1:
         return (lhs * rhs.transpose(1, 2)).sum(2)
     return torch.bmm(lhs, rhs)
+
+
+def _small(lhs: Tensor, rhs: Tensor) -> bool:
+    """Whether the compiled loop may and should multiply these."""
+    if lhs.requires_grad or rhs.requires_grad or lhs.device.type != "cpu":
+        return False
+    return lhs.shape[0] > 1 and lhs.shape[1] * lhs.shape[2] * rhs.shape[2] <= SMALL
 
 
 def settled(factor: Factor) -> tuple[Factor, Tensor | None]:

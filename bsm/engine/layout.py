@@ -17,7 +17,7 @@ from heapq import heapify, heappop, heappush
 from bsm.engine.plan import Axes
 
 CAPS = (0, 300, 3_000, 30_000, 300_000, 3_000_000)  # cells that a table may have after a variable is summed out
-BUDGETS = (4_096, 65_536, 1_048_576)  # cells that a merged table may have: about what the caches of a core hold
+BUDGETS = (256, 4_096, 65_536, 1_048_576)  # cells that a merged table may have: about what the caches of a core hold
 JOINT = 4_096  # joint states that a row may carry
 PAIRWISE = 64  # tables up to which the best pair is merged first; beyond, neighbours are merged in order
 SMALL = 3_000  # unseen variables beyond which only one cap is tried, for planning itself takes time
@@ -25,7 +25,7 @@ SMALL = 3_000  # unseen variables beyond which only one cap is tried, for planni
 # nanoseconds on one core of a CPU, measured; only their ratios matter to the choice
 PER_LOOKUP, PER_SEEN, PER_CELL, PER_STATE, PER_ROW = 2.0, 0.7, 0.4, 0.8, 12.0
 PER_TERM = 6.0  # one combination of blanks tried, besides its cells
-PER_BUILT_CELL, PER_BUILT_TABLE = 2.0, 60_000.0
+PER_SUMMED, PER_BUILT_CELL, PER_BUILT_TABLE = 4.0, 10.0, 60_000.0
 BLANK = 0.1  # share of cells taken to be blank where blanks are planned for
 
 
@@ -82,14 +82,14 @@ def best_layout(
     summed: dict[tuple, None] = {}
     unseen = {a for axes in scopes for a in axes} - set(target) - set(seen)
     for cap in CAPS if len(unseen) <= SMALL else (3_000,):
-        parts, order, kept = _summed_out(scopes, sizes, unseen, cap)
+        parts, order, kept, work = _summed_out(scopes, sizes, unseen, cap)
         key = (frozenset(parts.items()), kept)
         joint = math.prod(sizes[a] for a in (*target, *kept))
         if key in summed or joint > JOINT:
             continue
         summed[key] = None
         for budget in BUDGETS:
-            layout = _merged(parts, order, sizes, (*target, *kept), frozenset(seen), blanks, budget, draws)
+            layout = _merged(parts, order, sizes, (*target, *kept), frozenset(seen), blanks, budget, draws, work)
             if layout.cells <= max_cells:
                 found.append(layout)
         if not kept:  # nothing was too large: a higher cap changes nothing
@@ -102,8 +102,10 @@ Parts = dict[tuple[int, ...], frozenset[int]]  # factors multiplied together -> 
 
 def _summed_out(
     scopes: Sequence[Axes], sizes: Sequence[int], unseen: Iterable[int], cap: int
-) -> tuple[Parts, Axes, Axes]:
-    """Sum unseen variables out, lightest first, while no product exceeds `cap`: products, order, and what is left.
+) -> tuple[Parts, Axes, Axes, int]:
+    """Sum unseen variables out, lightest first, while no product exceeds `cap`.
+
+    What is left are products; also the order, the variables kept, and the numbers added on the way.
 
     Source: the min-weight heuristic, Koller & Friedman (2009) section 9.4.3.2.
     """
@@ -123,6 +125,7 @@ def _summed_out(
     current = {a: weight(a) for a in unseen}
     queue = [(w, a) for a, w in current.items() if w <= cap]
     order: list[int] = []
+    work = 0
     heapify(queue)
     while queue:
         known, axis = heappop(queue)
@@ -130,6 +133,7 @@ def _summed_out(
             continue
         del current[axis]
         order.append(axis)
+        work += known * sizes[axis]
         made, gone = product(axis), tuple(holders[axis])
         for k in gone:
             for a in axes.pop(k):
@@ -143,7 +147,7 @@ def _summed_out(
                 current[a] = now
                 if now <= cap:
                     heappush(queue, (now, a))
-    return {_inputs(k, made_of): made for k, made in axes.items()}, tuple(order), tuple(sorted(current))
+    return {_inputs(k, made_of): made for k, made in axes.items()}, tuple(order), tuple(sorted(current)), work
 
 
 def _inputs(number: int, made_of: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -172,6 +176,7 @@ def _merged(
     blanks: bool,
     budget: int,
     draws: int,
+    work: int,
 ) -> Layout:
     joint = math.prod(sizes[a] for a in states)
     waiting = [_Part(k, axes & seen, axes - seen) for k, axes in parts.items()]
@@ -212,7 +217,7 @@ def _merged(
         + PER_STATE * joint
         + len(lookups) * _missed(8 * total)
     )
-    to_build = draws * PER_BUILT_CELL * total + PER_BUILT_TABLE * len(parts)
+    to_build = draws * (PER_SUMMED * work + PER_BUILT_CELL * total) + PER_BUILT_TABLE * len(parts)
     return Layout(states, order, lookups, blanks, folded, joint, total, per_row, to_build)
 
 

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from bsm.engine import loops
-from bsm.engine.contraction import answered
+from bsm.engine.contraction import Question, answered
 from bsm.engine.layout import Layout, Lookup
 from bsm.engine.plan import DRAW
 from bsm.engine.problem import Problem
 
 LOWEST = {torch.float64: -690.0, torch.float32: -80.0}  # logs below which a product might vanish
 DENSE = 10_000_000  # look-ups times seen columns up to which rows are found by one matrix product
+IN_CACHE = 1000000  # numbers that a step of a product may hold: draws are taken in parts, to stay in the caches
 MASK_BITS = 62  # columns that may share tables, each a bit of an integer
 
 
@@ -232,35 +233,65 @@ def build(problem: Problem, layout: Layout, max_bytes: int | None, dtype: torch.
         TooLarge: a product on the way would not fit.
         RangeLost: a table spans more than float64 does.
     """
-    made = [_built(problem, layout, one, max_bytes) for one in layout.lookups]
-    least = sum(_least(v) for v, _ in made)
-    values = tuple(v.to(dtype if least > LOWEST[dtype] else torch.float64) for v, _ in made)
-    log_scale = torch.stack(torch.broadcast_tensors(*(s for _, s in made))).sum(0)
+    asked = [problem.product(one.members, (*one.seen, *one.states)) for one in layout.lookups]
+    made = [_built(problem, layout, one, of, max_bytes) for one, of in zip(layout.lookups, asked, strict=True)]
+    least = sum(found for _, _, found in made)
+    values = tuple(v.to(dtype if least > LOWEST[dtype] else torch.float64) for v, _, _ in made)
+    log_scale = torch.stack(torch.broadcast_tensors(*(s for _, s, _ in made))).sum(0)
     draws = max(len(v) for v in values)
     return Tables(layout, problem, values, log_scale.expand(draws), least)
 
 
-def _built(problem: Problem, layout: Layout, one: Lookup, max_bytes: int | None) -> tuple[Tensor, Tensor]:
-    """(values [draw or 1, configuration, joint state], log_scale [draw or 1])."""
-    asked = problem.product(one.members, (*one.seen, *one.states))
+Made = tuple[Tensor, Tensor, float]
+
+
+def _built(problem: Problem, layout: Layout, one: Lookup, asked: Question, max_bytes: int | None) -> Made:
+    """(values [draw or 1, configuration, joint state], log_scale [draw or 1], log of the least positive value)."""
+    if asked.remembers or DRAW not in asked.output:
+        compact, log_scale, least = _compact(problem, layout, one, asked, max_bytes)
+        return _full(problem, layout, one, compact), log_scale, least
+    draws = asked.sizes[DRAW]
+    step = max(1, IN_CACHE * draws // asked.plan.peak)
+    rows = math.prod(problem.sizes[a] + (a in layout.folded) for a in one.seen)
+    values = torch.empty(draws, rows, layout.joint, dtype=torch.float64, device=asked.tensors[0].device)
+    log_scale, least = torch.empty(draws, dtype=torch.float64, device=values.device), 0.0
+    for start in range(0, draws, step):
+        stop = min(start + step, draws)
+        part = asked.part(DRAW, start, stop - start)
+        compact, log_scale[start:stop], here = _compact(problem, layout, one, part, max_bytes)
+        values[start:stop] = _full(problem, layout, one, compact)
+        least = min(least, here)
+    return values, log_scale, least
+
+
+def _compact(problem: Problem, layout: Layout, one: Lookup, asked: Question, max_bytes: int | None) -> Made:
+    """A product over its own axes only, with rows for blanks; the largest value of each draw in [0.5, 1]."""
     values, log_scale = answered(asked, wide=False, max_bytes=max_bytes)
     depends = DRAW in asked.output
     values, log_scale = (values[:, 0], log_scale[:, 0]) if depends else (values[:1, 0], log_scale[:1, 0])
-    for i, axis in enumerate(one.seen, start=1):
-        if axis in layout.folded:
-            values = torch.cat([values, values.sum(i, keepdim=True)], i)
-    top = values.detach().flatten(1).amax(1)
-    top = torch.where(top > 0, top, torch.ones_like(top))
-    values = values / top.reshape(-1, *[1] * (values.ndim - 1))
+    blanks = [i for i, axis in enumerate(one.seen, start=1) if axis in layout.folded]
+    for i in blanks:
+        values = torch.cat([values, values.sum(i, keepdim=True)], i)
+    if blanks:
+        top = values.detach().flatten(1).amax(1)
+        top = torch.where(top > 0, top, torch.ones_like(top))
+        values, log_scale = values / top.reshape(-1, *[1] * (values.ndim - 1)), log_scale + top.log()
+    return values, log_scale, _least(values)
+
+
+def _full(problem: Problem, layout: Layout, one: Lookup, values: Tensor) -> Tensor:
+    """[draw, configuration, joint state] of a product over its own axes: the same along the states it lacks."""
     lead = values.shape[: 1 + len(one.seen)]
-    full = [problem.sizes[a] for a in layout.states]
     shape = [problem.sizes[a] if a in one.states else 1 for a in layout.states]
-    values = values.reshape(*lead, *shape).expand(*lead, *full)
-    return values.reshape(lead[0], -1, layout.joint), log_scale + top.log()
+    whole = values.reshape(lead[0], math.prod(lead[1:]), *shape)
+    return whole.expand(*whole.shape[:2], *(problem.sizes[a] for a in layout.states)).reshape(*whole.shape[:2], -1)
 
 
 def _least(values: Tensor) -> float:
     """Log of the smallest number in a table that is not zero."""
     found = values.detach()
-    least = found.masked_fill(found <= 0, math.inf).amin()
-    return min(0.0, float(least.log())) if bool(torch.isfinite(least)) else 0.0
+    if found.device.type == "cpu" and found.dtype == torch.float64:
+        least = loops.least_positive(found.contiguous().numpy().ravel())
+    else:
+        least = float(found.masked_fill(found <= 0, math.inf).amin())
+    return min(0.0, math.log(least)) if least < math.inf else 0.0

@@ -255,8 +255,34 @@ def with_blanks(  # type: ignore[no-untyped-def]
     return DONE, 0
 
 
+@njit(cache=True, nogil=True)
+def matrix_products(lhs, rhs, out):  # type: ignore[no-untyped-def]
+    """[batch, left, inner] times [batch, inner, right] of many small matrices, for which a library call costs more."""
+    for b in range(lhs.shape[0]):
+        for i in range(lhs.shape[1]):
+            for k in range(rhs.shape[2]):
+                out[b, i, k] = lhs[b, i, 0] * rhs[b, 0, k]
+            for j in range(1, lhs.shape[2]):
+                factor = lhs[b, i, j]
+                for k in range(rhs.shape[2]):
+                    out[b, i, k] += factor * rhs[b, j, k]
+
+
+@njit(cache=True)
+def least_positive(values):  # type: ignore[no-untyped-def]
+    """The smallest of the values above zero; inf where there is none."""
+    least = np.inf
+    for i in range(values.shape[0]):
+        if 0.0 < values[i] < least:
+            least = values[i]
+    return least
+
+
 def warm() -> None:
     """Compile every loop once, so that the first query need not; what is compiled is kept beside this file."""
+    cube = np.ones((1, 1, 1))
+    matrix_products(cube, cube, cube.copy())
+    least_positive(cube[0, 0])
     ints = np.zeros(2, dtype=np.int64)
     one, p, log_p, left = np.ones(1), np.ones((1, 1, 1)), np.ones((1, 1)), np.zeros(1, dtype=bool)
     for kind in (np.int64, np.int8):

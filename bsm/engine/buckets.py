@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 import torch
 from torch import Tensor
@@ -38,28 +39,56 @@ class Bucket:
     logs: Tensor
 
 
-def elimination_order(scopes: Sequence[Axes], sizes: Mapping[int, int], groups: Sequence[Axes]) -> tuple[Axes, Axes]:
-    """All of the first group, then the next: each time the variable of the smallest bucket; and the largest bucket."""
-    alive = [frozenset(s) for s in scopes]
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Variables in the order in which they are eliminated; the largest bucket, and the cells of all of them."""
+
+    axes: Axes
+    largest: Axes
+    cells: int
+
+
+def elimination_order(scopes: Sequence[Axes], sizes: Mapping[int, int], groups: Sequence[Axes]) -> Order:
+    """All of the first group, then the next: each time the variable of the smallest bucket."""
+    alive = dict(enumerate(map(frozenset, scopes)))
+    holders: dict[int, set[int]] = {a: set() for group in groups for a in group}
+    for number, scope in alive.items():
+        for a in scope:
+            holders[a].add(number)
     order: list[int] = []
     largest: frozenset[int] = frozenset()
+    held = 0
 
     def bucket(axis: int) -> frozenset[int]:
-        return frozenset({axis}).union(*(s for s in alive if axis in s))
+        return frozenset({axis}).union(*(alive[k] for k in holders[axis]))
 
     def cells(axes: frozenset[int]) -> int:
         return math.prod(sizes[a] for a in axes)
 
     for group in groups:
-        left = set(group)
-        while left:
-            axis = min(left, key=lambda a: (cells(bucket(a)), a))
+        current = {a: cells(bucket(a)) for a in group}
+        queue = [(size, a) for a, size in current.items()]
+        heapify(queue)
+        while queue:
+            size, axis = heappop(queue)
+            if current.get(axis) != size:  # eliminated already, or its bucket has changed since
+                continue
+            del current[axis]
             made = bucket(axis)
-            largest = max(largest, made, key=cells)
-            alive = [s for s in alive if axis not in s] + [made - {axis}]
-            left.discard(axis)
+            for k in tuple(holders[axis]):
+                for a in alive.pop(k):
+                    holders[a].discard(k)
+            number = len(scopes) + len(order)
+            alive[number] = made - {axis}
+            for a in alive[number]:
+                holders[a].add(number)
+                if a in current and current[a] != (now := cells(bucket(a))):
+                    current[a] = now
+                    heappush(queue, (now, a))
             order.append(axis)
-    return tuple(order), tuple(sorted(largest))
+            held += size
+            largest = max(largest, made, key=cells)
+    return Order(tuple(order), tuple(sorted(largest)), held)
 
 
 def forward(factors: Sequence[LogFactor], order: Axes, greatest: frozenset[int]) -> tuple[list[Bucket], Tensor]:
@@ -107,6 +136,32 @@ def backward(buckets: Sequence[Bucket], draws: int, rows: int, count: int, choos
         picked = flat.gather(2, at.unsqueeze(-1).expand(*at.shape, states))
         found[bucket.axis] = choose(picked)
     return found
+
+
+def calibrated(buckets: Sequence[Bucket]) -> list[Tensor]:
+    """P(variable | evidence) [draw, row, state] of the variables in the order of their axes; zeros where impossible.
+
+    P(bucket) = P(others) P(variable | others), where the others lie together in the first bucket after it that holds
+    one of them: going back, every factor is a probability.
+    """
+    place = {bucket.axis: number for number, bucket in enumerate(buckets)}
+    joint: dict[int, Tensor] = {}
+    found: dict[int, Tensor] = {}
+    for bucket in reversed(buckets):
+        top = bucket.logs.detach().amax(-1, keepdim=True)
+        share = (bucket.logs - top.masked_fill(top == -math.inf, 0.0)).exp()
+        total = share.sum(-1, keepdim=True)
+        share = share / total.masked_fill(total == 0, 1.0)
+        if bucket.others:
+            above = buckets[min(place[a] for a in bucket.others)]
+            axes = (*above.others, above.axis)
+            gone = [2 + i for i, a in enumerate(axes) if a not in bucket.others]
+            others = joint[above.axis].sum(gone) if gone else joint[above.axis]
+            left = [a for a in axes if a in bucket.others]
+            share = share * others.permute(0, 1, *(2 + left.index(a) for a in bucket.others)).unsqueeze(-1)
+        joint[bucket.axis] = share
+        found[bucket.axis] = share.sum(list(range(2, share.ndim - 1))) if bucket.others else share
+    return [found[axis] for axis in sorted(found)]
 
 
 def most_probable(logs: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Whole configurations given the evidence: the most probable one, and draws from the posterior.
 
-Rows are taken together by which cells are blank, for each such pattern leaves another set of variables open.
+Rows are taken together by which cells are blank, for each such pattern leaves another set of variables open; as many
+at once as fit in memory.
 """
 
 from __future__ import annotations
@@ -13,9 +14,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bsm.engine.buckets import BYTES, Choose, LogFactor, backward, drawn_by, elimination_order, forward, most_probable
+from bsm.engine.buckets import (
+    BYTES,
+    Choose,
+    LogFactor,
+    Order,
+    backward,
+    drawn_by,
+    elimination_order,
+    forward,
+    most_probable,
+)
 from bsm.engine.contraction import ancestors_of, readable
 from bsm.engine.errors import TooLarge
+from bsm.engine.plan import Axes
 from bsm.network.tables import Network
 
 
@@ -41,12 +53,18 @@ class _Opened:
     factors: tuple[LogFactor, ...]
     rows: int
 
-    def groups(self, first: Sequence[str], then: Sequence[str]) -> list[tuple[int, ...]]:
-        return [tuple(self.names.index(n) for n in group if n in self.names) for group in (first, then)]
+    def groups(self, target: Sequence[str]) -> tuple[Axes, Axes]:
+        """The open variables that are no target, and those that are."""
+        asked = {i for i, n in enumerate(self.names) if n in set(target)}
+        return tuple(i for i in range(len(self.names)) if i not in asked), tuple(sorted(asked))
 
     @property
     def sizes(self) -> dict[int, int]:
         return {i: len(self.network.variables[n].states) for i, n in enumerate(self.names)}
+
+    def order(self, *groups: Axes) -> Order:
+        """One group eliminated after the other."""
+        return elimination_order([f.axes for f in self.factors], self.sizes, groups)
 
 
 def most_probable_states(
@@ -62,21 +80,23 @@ def most_probable_states(
     found = torch.full((draws, len(codes), len(target)), -1, dtype=torch.int64, device=codes.device)
     best = torch.full((draws, len(codes)), -math.inf, dtype=torch.float64, device=codes.device)
     evidence = best.clone()
-    for at, opened in _patterns(network, target, seen, codes, soft):
-        hidden, asked = opened.groups([n for n in opened.names if n not in target], target)
-        order, largest = elimination_order([f.axes for f in opened.factors], opened.sizes, [hidden, asked])
-        _refuse(opened, largest, draws, 1, max_bytes)
-        buckets, log_joint = forward(opened.factors, order, frozenset(asked))
-        states = backward(buckets[len(hidden) :], draws, opened.rows, 1, most_probable)
+    for at, opened in _opened_rows(network, target, seen, codes, soft, 1, True, max_bytes):
+        states, log_joint, log_evidence = _best(opened, target, draws)
         codes_here = _targets(opened, target, seen, codes[at], states, draws, 1)[:, :, 0]
-        plain, _ = elimination_order([f.axes for f in opened.factors], opened.sizes, [(*hidden, *asked)])
-        log_evidence = forward(opened.factors, plain, frozenset())[1]
         possible = (log_evidence > -math.inf).expand(draws, opened.rows)
         evidence[:, at] = log_evidence.expand(draws, opened.rows)
         gap = torch.where(possible, log_joint - log_evidence, -math.inf)
         best[:, at] = gap.clamp(max=0.0)
         found[:, at] = torch.where(possible.unsqueeze(-1), codes_here, -1)
     return MostProbable(found, best, evidence)
+
+
+def _best(opened: _Opened, target: Sequence[str], draws: int) -> tuple[dict[int, Tensor], Tensor, Tensor]:
+    """The states of the targets, the log of their joint probability with the evidence, and of the evidence."""
+    hidden, asked = opened.groups(target)
+    log_evidence = forward(opened.factors, opened.order((*hidden, *asked)).axes, frozenset())[1]
+    buckets, log_joint = forward(opened.factors, opened.order(hidden, asked).axes, frozenset(asked))
+    return backward(buckets[len(hidden) :], draws, opened.rows, 1, most_probable), log_joint, log_evidence
 
 
 def posterior_samples(
@@ -95,26 +115,44 @@ def posterior_samples(
     choose: Choose = drawn_by(generator)
     found = torch.full((draws, len(codes), count, len(target)), -1, dtype=torch.int64, device=codes.device)
     evidence = torch.full((draws, len(codes)), -math.inf, dtype=torch.float64, device=codes.device)
-    for at, opened in _patterns(network, target, seen, codes, soft):
-        everything = tuple(range(len(opened.names)))
-        order, largest = elimination_order([f.axes for f in opened.factors], opened.sizes, [everything])
-        _refuse(opened, largest, draws, count, max_bytes)
-        buckets, log_evidence = forward(opened.factors, order, frozenset())
-        states = backward(buckets, draws, opened.rows, count, choose)
+    for at, opened in _opened_rows(network, target, seen, codes, soft, count, False, max_bytes):
+        states, log_evidence = _drawn(opened, draws, count, choose)
         evidence[:, at] = log_evidence.expand(draws, opened.rows)
         possible = (evidence[:, at] > -math.inf)[..., None, None]
         found[:, at] = torch.where(possible, _targets(opened, target, seen, codes[at], states, draws, count), -1)
     return found.movedim(2, 0), evidence
 
 
+def _drawn(opened: _Opened, draws: int, count: int, choose: Choose) -> tuple[dict[int, Tensor], Tensor]:
+    """States of all open variables, drawn one given the other, and the log of the evidence."""
+    order = opened.order(tuple(range(len(opened.names))))
+    buckets, log_evidence = forward(opened.factors, order.axes, frozenset())
+    return backward(buckets, draws, opened.rows, count, choose), log_evidence
+
+
 def _draws(network: Network, soft: Mapping[str, Tensor]) -> int:
     return max((network.draws, *(len(w) for w in soft.values())))
 
 
-def _patterns(
-    network: Network, target: Sequence[str], seen: Sequence[str], codes: Tensor, soft: Mapping[str, Tensor]
+def _opened_rows(
+    network: Network,
+    target: Sequence[str],
+    seen: Sequence[str],
+    codes: Tensor,
+    soft: Mapping[str, Tensor],
+    count: int,
+    apart: bool,
+    max_bytes: int,
 ) -> Iterator[tuple[Tensor, _Opened]]:
-    """Row numbers and factors for each pattern of blanks."""
+    """Row numbers and factors for each pattern of blanks, as many rows at once as fit.
+
+    Args:
+        count: results per row.
+        apart: whether targets are eliminated after all others.
+
+    Raises:
+        TooLarge: not even one row fits.
+    """
     blank = codes < 0
     if not blank.numel():  # torch finds no unique rows among none, or of no columns
         patterns, which = blank[:1], torch.zeros(len(codes), dtype=torch.int64, device=codes.device)
@@ -123,7 +161,12 @@ def _patterns(
     for number, pattern in enumerate(patterns):
         at = (which == number).nonzero()[:, 0]
         columns = {n: c for c, n in enumerate(seen) if not bool(pattern[c])}
-        yield at, _opened(network, target, columns, codes[at], {n: _rows(w, at) for n, w in soft.items()})
+
+        def opened(some: Tensor, columns: Mapping[str, int] = columns) -> _Opened:
+            return _opened(network, target, columns, codes[some], {n: _rows(w, some) for n, w in soft.items()})
+
+        for part in at.split(_rows_at_once(opened(at[:1]), target, _draws(network, soft), count, apart, max_bytes)):
+            yield part, opened(part)
 
 
 def _rows(weights: Tensor, at: Tensor) -> Tensor:
@@ -185,14 +228,20 @@ def _targets(
     return torch.stack(columns, -1) if columns else empty
 
 
-def _refuse(opened: _Opened, largest: Sequence[int], draws: int, count: int, max_bytes: int) -> None:
-    sizes = opened.sizes
-    cells = math.prod(sizes[a] for a in largest)
-    needed = 3 * BYTES * draws * opened.rows * max(cells, count * max(sizes.values(), default=1))
+def _rows_at_once(one: _Opened, target: Sequence[str], draws: int, count: int, apart: bool, max_bytes: int) -> int:
+    """How many rows like this one fit: their buckets are all kept for the way back."""
+    hidden, asked = one.groups(target)
+    order = one.order(hidden, asked) if apart else one.order((*hidden, *asked))
+    sizes = one.sizes
+    cells = math.prod(sizes[a] for a in order.largest)
+    results = count * (len(sizes) + len(target) + 5 * max(sizes.values(), default=1))
+    needed = BYTES * draws * (order.cells + 3 * cells + results)
     if needed > max_bytes:
-        listed = ", ".join(f"{opened.names[a]} ({sizes[a]})" for a in largest)
+        listed = ", ".join(f"{one.names[a]} ({sizes[a]})" for a in order.largest)
         raise TooLarge(
-            f"this needs about {readable(needed)} and may use {readable(max_bytes)} (max_bytes): {len(largest)} "
-            f"variables meet in one table of {cells:,} cells, for {draws} draw(s) of {opened.rows:,} row(s) with "
-            f"{count} result(s) each: {listed}. Remedy: ask about fewer rows at once, observe more, or raise max_bytes"
+            f"this needs about {readable(needed)} for one row and may use {readable(max_bytes)} (max_bytes): "
+            f"{len(order.largest)} variables meet in one table of {cells:,} cells, for {draws} draw(s) and {count:,} "
+            f"result(s): {listed}. Remedy: observe more, cut edges with do(), give nodes fewer parents, ask for fewer "
+            "results, or raise max_bytes"
         )
+    return max_bytes // needed

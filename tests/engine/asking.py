@@ -80,6 +80,27 @@ def normalised(joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return joint / safe.reshape(*safe.shape, *[1] * (joint.ndim - 2)), np.where(possible, np.log(safe), -np.inf)
 
 
+def answers(asked: Asked) -> tuple[np.ndarray, np.ndarray]:
+    """As `normalised(counted(asked))`, by adding logs: for worlds too rare for a float64."""
+    with np.errstate(divide="ignore"):
+        logs = {n: t.values.detach().log() for n, t in asked.network.tables.items()}
+        codes, _ = worlds(asked.network)
+        found = sum(
+            v.numpy()[(slice(None), *(codes[a] for a in asked.network.tables[n].axes))] for n, v in logs.items()
+        )
+        found = np.asarray(found)[:, None, :] + np.zeros((1, len(asked.codes), 1))
+        for column, name in enumerate(asked.seen):
+            seen = asked.codes[:, column].numpy()[:, None]
+            found = found + np.where(seen < 0, 0.0, np.log((seen == codes[name]).astype(float)))
+        for name, likelihood in asked.soft.items():
+            w = likelihood.detach().log().numpy()
+            found = found + (w if w.ndim == 3 else w[None])[..., codes[name]]
+    top = found.max(-1, keepdims=True)
+    top = np.where(np.isneginf(top), 0.0, top)
+    probabilities, log_evidence = normalised(summed(np.exp(found - top), asked.network, asked.target))
+    return probabilities, log_evidence + top[..., 0]
+
+
 def agree(answer: Answer, asked: Asked, within: float = WITHIN) -> None:
     """The answer, masked and with its axis of draws, is what counting worlds gives."""
     probabilities, log_evidence = normalised(counted(asked))

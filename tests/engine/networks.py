@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,7 +27,13 @@ def binary(*tables: tuple[str, tuple[str, ...], list]) -> Network:
 # --- small, at random --------------------------------------------------------------------------------------
 
 
-def random_network(rng: np.random.Generator, draws: int = 1, most: int = 7, most_worlds: int = MOST_WORLDS) -> Network:
+def random_network(
+    rng: np.random.Generator,
+    draws: int = 1,
+    most: int = 7,
+    most_worlds: int = MOST_WORLDS,
+    kinds: Sequence[str] = KINDS,
+) -> Network:
     """2 to `most` nodes of 2 to 6 states, of some family of graphs; tables dense, with zeros, or deterministic.
 
     With several draws, some tables have them and some are shared. Nodes are listed in no particular order.
@@ -39,12 +45,12 @@ def random_network(rng: np.random.Generator, draws: int = 1, most: int = 7, most
         left = max(1, left * 2 // states)
         variables[f"n{i}"] = Variable(f"n{i}", tuple(f"{i}{s}" for s in STATES[:states]))
     above = parents_of(FAMILIES[rng.integers(len(FAMILIES))], count, rng)
-    kinds = rng.choice(KINDS, size=count)
+    of = rng.choice(kinds, size=count)
     has_draws = rng.random(count) < 0.6
     has_draws[rng.integers(count)] = True
     tables = {
         f"n{i}": random_table(
-            variables, f"n{i}", [f"n{p}" for p in above[i]], str(kinds[i]), rng, draws if has_draws[i] else 1
+            variables, f"n{i}", [f"n{p}" for p in above[i]], str(of[i]), rng, draws if has_draws[i] else 1
         )
         for i in range(count)
     }

@@ -26,6 +26,7 @@ _HOME = {
     "SpecError": "bsm.spec.model",
     "analysis": "bsm.questions.choices",
     "ask": "bsm.inference.ask",
+    "ask_batch": "bsm.inference.batch",
     "choices": "bsm.questions.choices",
     "fitness": "bsm.motives.fitness",
     "fittest": "bsm.motives.fittest",
@@ -46,6 +47,7 @@ __all__ = sorted(_HOME)
 if TYPE_CHECKING:
     from bsm.evidence.ledger import Evidence
     from bsm.inference.ask import ask
+    from bsm.inference.batch import ask_batch
     from bsm.inference.posterior import posterior
     from bsm.inference.result import Result
     from bsm.motives.compile import Behaviour

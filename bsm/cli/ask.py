@@ -1,13 +1,14 @@
-"""`bsm ask`: one exact question."""
+"""`bsm ask`: one exact question, or the same one for every row of a file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from bsm.cli.batch import answer_batch, batch_options, refuse_without_batch
 from bsm.cli.options import json_option, loaded, model_argument, overlay_option, print_json
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ FORM = "NODE=STATE or NODE=STATE:NUMBER,STATE:NUMBER"
 @overlay_option
 @click.option("--draws", type=click.IntRange(min=1), help="Draws of the uncertain parameters.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of those draws.")
+@batch_options
 @json_option
 def ask(
     model: Path,
@@ -34,25 +36,29 @@ def ask(
     overlay: str | None,
     draws: int | None,
     seed: int,
+    cases: Path | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """P(TARGET | given, do), exactly, for any node or several.
 
     `motivation` is the root that chooses the actions. Instead of a state, --given takes the likelihood of
     each state and --do a new distribution: --given seen=no:0.1,yes:0.9
+
+    With --batch the columns of FILE are nodes, its cells states, an empty cell a node not observed; --given and --do
+    hold for all rows. If it is stopped, the same command goes on from there.
     """
+    if cases is None:
+        refuse_without_batch(options)
+    found = loaded(model, overlay)
+    seen, do = settings(given, "--given", found, overlay), settings(done, "--do", found, overlay)
+    more: dict[str, Any] = {"overlay": overlay, "seed": seed, **({} if draws is None else {"draws": draws})}
+    if cases is not None:
+        answer_batch(found, target, seen, do, cases, options, as_json, **more)
+        return
     from bsm.inference.ask import ask as answer_to
 
-    found = loaded(model, overlay)
-    answer = answer_to(
-        found,
-        target,
-        settings(given, "--given", found, overlay),
-        settings(done, "--do", found, overlay),
-        overlay=overlay,
-        seed=seed,
-        **({} if draws is None else {"draws": draws}),
-    )
+    answer = answer_to(found, target, seen, do, **more)
     if not as_json:
         click.echo(str(answer))
         return

@@ -23,9 +23,13 @@ PAIRWISE = 64  # tables up to which the best pair is merged first; beyond, neigh
 SMALL = 3_000  # unseen variables beyond which only one cap is tried, for planning itself takes time
 
 # nanoseconds on one core of a CPU, measured; only their ratios matter to the choice
-PER_LOOKUP, PER_SEEN, PER_CELL, PER_STATE, PER_ROW = 2.0, 0.7, 0.4, 0.8, 12.0
+PER_ROW, PER_STATE = 25.0, 0.5  # normalising, and the logarithm
+PER_LOOKUP, PER_SEEN, PER_CELL = 4.0, 0.8, 0.45
+PER_COPY = 4.0  # instead of the two lines above, where a single table holds the answers themselves
 PER_TERM = 6.0  # one combination of blanks tried, besides its cells
+FETCH = ((2**18, 1.0), (2**20, 5.0), (2**22, 15.0), (2**24, 40.0), (2**62, 80.0))  # bytes of tables -> first line read
 PER_SUMMED, PER_BUILT_CELL, PER_BUILT_TABLE = 4.0, 10.0, 60_000.0
+IN_PAGES, PER_PAGED_CELL = 2_000_000, 80.0  # tables beyond these cells are slow to make, for memory itself must be made
 BLANK = 0.1  # share of cells taken to be blank where blanks are planned for
 
 
@@ -210,20 +214,17 @@ def _merged(
     )
     total = sum(joint * math.prod(sizes[a] + (a in folded) for a in one.seen) for one in lookups)
     terms = sum(BLANK * sizes[a] * held[a] for a in seen if blanks and held.get(a, 0) > 1)
-    per_row = (
-        PER_ROW
-        + sum(PER_LOOKUP + PER_SEEN * len(one.seen) + PER_CELL * joint for one in lookups)
-        + terms * (PER_TERM + PER_CELL * joint)
-        + PER_STATE * joint
-        + len(lookups) * _missed(8 * total)
+    fetched = next(cost for size, cost in FETCH if 8 * total <= size) * (1 + joint / 100)  # further lines follow sooner
+    per_row = sum(fetched + PER_SEEN * len(one.seen) + PER_CELL * joint for one in lookups)
+    if len(lookups) == 1 and not terms:
+        per_row += PER_COPY
+    else:
+        per_row += PER_ROW + PER_STATE * joint + PER_LOOKUP * len(lookups) + terms * (PER_TERM + PER_CELL * joint)
+    paged = max(0, total - IN_PAGES)
+    to_build = draws * (PER_SUMMED * work + PER_BUILT_CELL * total + PER_PAGED_CELL * paged) + PER_BUILT_TABLE * len(
+        parts
     )
-    to_build = draws * (PER_SUMMED * work + PER_BUILT_CELL * total) + PER_BUILT_TABLE * len(parts)
     return Layout(states, order, lookups, blanks, folded, joint, total, per_row, to_build)
-
-
-def _missed(size: int) -> float:
-    """Nanoseconds lost per look-up in tables of this many bytes together, as they leave the caches."""
-    return 0.0 if size <= 2**15 else 2.0 if size <= 2**20 else 8.0 if size <= 2**23 else 30.0
 
 
 Cells = Callable[[_Part, _Part], int]

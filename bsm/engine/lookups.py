@@ -152,6 +152,9 @@ class Packed:
     bit_starts: np.ndarray
     bit_numbers: np.ndarray
     bit_strides: np.ndarray
+    of_starts: np.ndarray
+    of_tables: np.ndarray
+    of_strides: np.ndarray
 
     @classmethod
     def of(cls, tables: Tables) -> Packed:
@@ -161,6 +164,7 @@ class Packed:
         few = tables.layout.blanks and 0 < len(shared) <= MASK_BITS
         bit = {c: b for b, c in enumerate(shared)} if few else {}
         with_bits = [[(bit[c], s) for c, s in steps.items() if c in bit] for steps in tables.strides]
+        holders = [[(t, s) for t, steps in enumerate(tables.strides) for c, s in steps.items() if c == n] for n in bit]
         return cls(
             sizes=_ints(sizes),
             blank=tables.blank,
@@ -180,6 +184,9 @@ class Packed:
             bit_starts=_starts(with_bits),
             bit_numbers=_ints([b for found in with_bits for b, _ in found]),
             bit_strides=_ints([s for found in with_bits for _, s in found]),
+            of_starts=_starts(holders),
+            of_tables=_ints([t for found in holders for t, _ in found]),
+            of_strides=_ints([s for found in holders for _, s in found]),
         )
 
     def fill(
@@ -195,7 +202,8 @@ class Packed:
         if status[0] != loops.BLANK or self.bit_sizes is None:
             return status
         masks = (self.bits, self.table_bits, self.bit_sizes, self.bit_starts, self.bit_numbers, self.bit_strides)
-        return loops.with_blanks(codes, self.sizes, self.blank, *where, *shape, left, *masks)
+        holders = (self.of_starts, self.of_tables, self.of_strides)
+        return loops.with_blanks(codes, self.sizes, self.blank, *where, *shape, left, *masks, *holders)
 
 
 def _answers(tables: Tables, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

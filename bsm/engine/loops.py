@@ -181,11 +181,15 @@ def with_blanks(  # type: ignore[no-untyped-def]
     bit_starts,
     bit_numbers,
     bit_strides,
+    of_starts,
+    of_tables,
+    of_strides,
 ):
     """`multiplied` where blanks of columns that several tables share are summed over.
 
     Column c is bit `bits[c]` of a mask (-1: it has a row for blanks). Table t shares the bits `table_bits[t]`, listed
-    with their strides from `bit_starts[t]` on. Blanks that meet in no table are summed apart. A row with more than
+    with their strides from `bit_starts[t]` on; bit b is in the tables listed, with its stride in each, from `of_starts[b]`
+    on. Blanks that meet in no table are summed apart. A row with more than
     TERMS combinations is marked in `left` and not answered.
     """
     tables = starts.shape[0] - 1
@@ -214,7 +218,30 @@ def with_blanks(  # type: ignore[no-untyped-def]
                     for j in range(joint):
                         product[j] *= data[base[t] + j]
             while mask:
-                part = mask & -mask
+                b = 0
+                while not mask >> b & 1:
+                    b += 1
+                part = one << b
+                met = part
+                for i in range(of_starts[b], of_starts[b + 1]):
+                    met |= table_bits[of_tables[i]] & mask
+                if met == part:  # alone: the commonest case, and the quickest
+                    mask &= ~part
+                    total[:] = 0.0
+                    for v in range(bit_sizes[b]):
+                        i = of_starts[b]
+                        at = base[of_tables[i]] + v * of_strides[i] * joint
+                        for j in range(joint):
+                            term[j] = data[at + j]
+                        for i in range(of_starts[b] + 1, of_starts[b + 1]):
+                            at = base[of_tables[i]] + v * of_strides[i] * joint
+                            for j in range(joint):
+                                term[j] *= data[at + j]
+                        for j in range(joint):
+                            total[j] += term[j]
+                    for j in range(joint):
+                        product[j] *= total[j]
+                    continue
                 grown = np.int64(0)
                 while grown != part:
                     grown = part
@@ -291,4 +318,4 @@ def warm() -> None:
         copied(codes, sizes, ints[:1], ints[:1], p, log_p, 0, p, log_p)
         multiplied(*shape)
         rescaled(*shape)
-        with_blanks(*shape, left, ints[:1], ints[:1], sizes, ints, ints[:1], ints[:1])
+        with_blanks(*shape, left, ints[:1], ints[:1], sizes, ints, ints[:1], ints[:1], ints, ints[:1], ints[:1])

@@ -44,7 +44,7 @@ def compile(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float64,
     max_bytes: int | None = None,
-    expected_rows: int = 100_000,
+    expected_rows: int = 1_000_000,
     fused: bool | None = None,
 ) -> Query:
     """Prepare P(target | seen) for any rows of evidence.

@@ -188,9 +188,9 @@ def with_blanks(  # type: ignore[no-untyped-def]
     """`multiplied` where blanks of columns that several tables share are summed over.
 
     Column c is bit `bits[c]` of a mask (-1: it has a row for blanks). Table t shares the bits `table_bits[t]`, listed
-    with their strides from `bit_starts[t]` on; bit b is in the tables listed, with its stride in each, from `of_starts[b]`
-    on. Blanks that meet in no table are summed apart. A row with more than
-    TERMS combinations is marked in `left` and not answered.
+    with their strides from `bit_starts[t]` on; from `of_starts[b]` on are listed the tables that hold bit b, with its
+    stride in each. Blanks that meet in no table are summed apart. A row with more than TERMS combinations is marked in
+    `left` and not answered.
     """
     tables = starts.shape[0] - 1
     seen = sizes.shape[0]

@@ -221,9 +221,8 @@ def _merged(
     else:
         per_row += PER_ROW + PER_STATE * joint + PER_LOOKUP * len(lookups) + terms * (PER_TERM + PER_CELL * joint)
     paged = max(0, total - IN_PAGES)
-    to_build = draws * (PER_SUMMED * work + PER_BUILT_CELL * total + PER_PAGED_CELL * paged) + PER_BUILT_TABLE * len(
-        parts
-    )
+    per_draw = PER_SUMMED * work + PER_BUILT_CELL * total + PER_PAGED_CELL * paged
+    to_build = draws * per_draw + PER_BUILT_TABLE * len(parts)
     return Layout(states, order, lookups, blanks, folded, joint, total, per_row, to_build)
 
 

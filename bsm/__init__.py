@@ -42,6 +42,8 @@ _HOME = {
     "write_network": "bsm.network.files",
 }
 
+_PACKAGES = ("engine", "figures", "network", "report", "spec")  # reached as bsm.engine and so on, loaded when used
+
 __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"bsm.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'bsm' has no attribute {name!r}; it has {', '.join(__all__)}")
     return getattr(import_module(_HOME[name]), name)

@@ -79,11 +79,16 @@ def _again(network: Network, weights: Mapping[str, Tensor], rows: Tensor, max_by
 
 
 def _rows_at_once(network: Network, weights: Mapping[str, Tensor], max_bytes: int) -> int:
-    """How many rows fit, from what one of them needs."""
-    one = _full(network, {n: w[:, :1] for n, w in weights.items()}, 1)
+    """How many rows fit, from what one of them and a second need."""
+
+    def needed(rows: int) -> int:
+        full = _full(network, {n: w[:, :1] for n, w in weights.items()}, rows)
+        return question(network, (), {n: w.requires_grad_() for n, w in full.items()}).bytes(wide=False)
+
     with torch.enable_grad():
-        needed = question(network, (), {n: w.requires_grad_() for n, w in one.items()}).bytes(wide=False)
-    return max(1, max_bytes // (2 * needed))
+        one, another = needed(1), needed(2)
+    each = max(1, another - one)
+    return max(1, (max_bytes - one) // each)
 
 
 def _full(network: Network, weights: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:

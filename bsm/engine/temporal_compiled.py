@@ -77,14 +77,12 @@ def passed(arrays: Arrays, both: bool) -> Passed:
     total, said = np.empty(count), np.full(count, DOUBTFUL)
     if arrays.chain.smallest >= TINY:
         _narrow(arrays, filtered, smoothed, total, said)
-        if (said == UNFIT).any():
-            refuse_unfit(arrays.chain, int(np.flatnonzero(said == UNFIT)[0]))
-    else:
-        refuse_unfit(arrays.chain)
     doubtful = said == DOUBTFUL
     if doubtful.any():
         again = arrays.numbers[doubtful[arrays.numbers[:, 2]]]
         temporal_wide.scan(*arrays.wide, arrays.evidence, again, filtered, smoothed, total, said)
+    if (said == UNFIT).any():
+        refuse_unfit(arrays.chain, int(np.flatnonzero(said == UNFIT)[0]))
     both_of = torch.from_numpy(smoothed) if both else None
     tensors = [torch.from_numpy(x) for x in (total, doubtful, said >= 0)]
     return Passed(torch.from_numpy(filtered), both_of, *tensors)

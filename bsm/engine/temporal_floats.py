@@ -23,6 +23,7 @@ PLAIN = {"contract"}
 
 TINY = 1e-100  # above it no product of three such numbers leaves the range of float64
 LARGEST = 1e11  # log-likelihood: in 60,000 steps of that size a binary exponent is still counted exactly
+LEAST = -460.0
 LOWEST = -1.7e308  # below every log-likelihood that is a number
 LN2 = 0.6931471805599453
 _PER_LN2 = 1.4426950408889634
@@ -53,8 +54,8 @@ def _series(r):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath=PLAIN)
 def exponential(x):  # type: ignore[no-untyped-def]
-    """exp(x) for x in [-708, 0], to an ulp; exp(-708) = 3.3e-308 below that, -inf included."""
-    x = x if x > -708.0 else -708.0
+    """exp(x) for x in [-460, 0], to an ulp; 2e-200 below, so that times a number above TINY it is not 0."""
+    x = LEAST if x < LEAST else x
     shifted = x * _PER_LN2 + _ROUND
     n = shifted - _ROUND
     r = (x - n * _LN2_HIGH) - n * _LN2_LOW

@@ -47,7 +47,7 @@ def softmax_flow(logits: Tensor, fitness: Tensor, time: float | Tensor, tol: flo
 
     >>> shares = softmax_flow(torch.zeros(2, dtype=torch.float64), torch.tensor([1.0, 0.0]), 10.0).softmax(-1)
     >>> shares
-    tensor([0.9317, 0.0683], dtype=torch.float64)
+    tensor([0.9363, 0.0637], dtype=torch.float64)
     """
     if not logits.ndim or not fitness.ndim or logits.shape[-1] != fitness.shape[-1]:
         raise ValueError(

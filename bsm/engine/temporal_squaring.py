@@ -47,7 +47,7 @@ def _product(left, above, right, places, term, out, total):  # type: ignore[no-u
             term[i, j] = left[i, j] * power_of_two(max(places[j] - most, -1023.0)) if left[i, j] > 0.0 else 0.0
             doubts |= left[i, j] > 0.0 and term[i, j] < TINY and places[j] > NONE
         total[i] = above[i] + most
-    multiply(term.ctypes.data, 1, size, right.ctypes.data, out.ctypes.data, size, size)
+    multiply(term.ctypes.data, 1, size, right.ctypes.data, out.ctypes.data, size, size, size)
     return _scaled(out, total) or doubts
 
 

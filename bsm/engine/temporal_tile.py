@@ -77,14 +77,14 @@ def _tile(typing: Any, a: Any, along: Any, across: Any, x: Any, w: Any, count: A
 
 
 @njit(cache=True)
-def multiply(a, along, across, x, w, states, lanes):  # type: ignore[no-untyped-def]
-    """w[k, g] = sum over i of a[i, k] * x[i, g].
+def multiply(a, along, across, x, w, count, rows, lanes):  # type: ignore[no-untyped-def]
+    """w[k, g] = sum over i < count of a[i, k] * x[i, g], for k < rows.
 
     Args:
-        a, x, w: addresses of float64 values; a[i, k] is at a + 8 * (i * along + k * across), x and w are
-            [states, lanes].
-        states: a multiple of ROWS. lanes: a multiple of LANES.
+        a, x, w: addresses of float64 values; a[i, k] is at a + 8 * (i * along + k * across), x is [count, lanes], w
+            [rows, lanes].
+        rows: a multiple of ROWS. lanes: a multiple of LANES.
     """
     for g in range(0, lanes, LANES):
-        for k in range(0, states, ROWS):
-            _tile(a + 8 * k * across, along, across, x + 8 * g, w + 8 * (k * lanes + g), states, lanes)
+        for k in range(0, rows, ROWS):
+            _tile(a + 8 * k * across, along, across, x + 8 * g, w + 8 * (k * lanes + g), count, lanes)

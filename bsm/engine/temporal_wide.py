@@ -21,7 +21,9 @@ from bsm.engine.temporal_floats import (
     mantissa,
     power_of_two,
     split_exponential,
+    unfit,
 )
+from bsm.engine.temporal_lanes import POSSIBLE, UNFIT
 
 NONE = -1e307
 
@@ -48,9 +50,11 @@ def multiply(m, x, a, e, into, power, top):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath=PLAIN)
 def _weigh(values, m, x):  # type: ignore[no-untyped-def]
-    """Split exp(values - their largest) into m * 2**x; returns the largest, LOWEST where all are -inf."""
+    """Split exp(values - their largest) into m * 2**x; the largest, LOWEST where all are -inf, NaN if one is unfit."""
     top = LOWEST
     for value in values:
+        if unfit(value):
+            return np.nan
         top = value if value > top else top
     for k in range(values.shape[0]):
         if values[k] >= LOWEST:
@@ -68,7 +72,7 @@ def forward(start, places, a, e, evidence, m, x, seen, reach):  # type: ignore[n
         start, places: the initial probabilities as start * 2**places. a, e: [1 or time - 1, state, state], so too.
 
     Returns:
-        log evidence, and the time of impossible evidence or -1.
+        log evidence, and POSSIBLE, UNFIT or the time of impossible evidence.
     """
     steps, states = evidence.shape
     top, total, lost = np.empty(states), 0.0, 0.0
@@ -78,7 +82,10 @@ def forward(start, places, a, e, evidence, m, x, seen, reach):  # type: ignore[n
         else:
             step = t - 1 if a.shape[0] > 1 else 0
             multiply(m[t - 1], x[t - 1], a[step], e[step], m[t], x[t], top)
-        total, lost = added(total, lost, _weigh(evidence[t], seen[t], reach[t]))
+        largest = _weigh(evidence[t], seen[t], reach[t])
+        if math.isnan(largest):
+            return np.nan, UNFIT
+        total, lost = added(total, lost, largest)
         most, mass = LOWEST, 0.0
         for k in range(states):
             m[t, k] *= seen[t, k]
@@ -94,7 +101,7 @@ def forward(start, places, a, e, evidence, m, x, seen, reach):  # type: ignore[n
             part = m[t, k] / mass
             x[t, k] = x[t, k] - most + exponent(part) if part > 0.0 else NONE
             m[t, k] = mantissa(part) if part > 0.0 else 0.0
-    return total, -1
+    return total, POSSIBLE
 
 
 @njit(cache=True, fastmath=PLAIN)
@@ -131,7 +138,7 @@ def scan(start, places, a, e, turned, shift, evidence, numbers, filtered, smooth
     for b in range(numbers.shape[0]):
         own, row, here, step = numbers[b, 0], numbers[b, 1], numbers[b, 2], numbers[b, 3]
         total[here], said[here] = forward(start[own], places[own], a[step], e[step], evidence[row], m, x, seen, reach)
-        if said[here] >= 0:
+        if said[here] != POSSIBLE:
             continue
         for t in range(steps):
             for k in range(states):

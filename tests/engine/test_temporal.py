@@ -231,7 +231,7 @@ def test_evidence_that_allows_nothing_is_impossible():
         temporal.sample(STAY[1], STAY, torch.tensor([[0.0, -torch.inf]], dtype=torch.float64), 3, 0)
 
 
-@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e12, -1e12])
 @pytest.mark.parametrize("call", [temporal.smooth, temporal.path])
 @pytest.mark.parametrize("count", [1, 30])
 def test_evidence_that_is_no_number_is_refused_wherever_it_stands(value, call, count):

@@ -38,13 +38,13 @@ def _exponentials_in_haste(x, out):
 @pytest.mark.parametrize("loop", [_exponentials, _exponentials_in_haste])
 def test_the_exponential_is_right_to_two_ulps_whatever_the_flags_of_the_caller(loop):
     """Compiled into a caller with fast-math flags, its rounding trick was once optimised away: errors of 41 %."""
-    x = np.append(np.linspace(-708, 0, 200_001), [-1e-300, -0.0, 0.0])
+    x = np.append(np.linspace(-460, 0, 200_001), [-1e-300, -0.0, 0.0])
     out = np.empty_like(x)
     loop(x, out)
     np.testing.assert_allclose(out, np.exp(x), rtol=4.5e-16, atol=0)
-    below = np.array([-709.0, -1e5, -np.inf])
+    below = np.array([-461.0, -1e5, -np.inf])
     loop(below, out)
-    assert (out[:3] == floats.exponential(-708.0)).all()
+    assert (out[:3] == floats.exponential(-460.0)).all()
 
 
 @given(st.floats(-1e15, 0))
@@ -86,9 +86,9 @@ def test_kahan_keeps_what_rounding_would_lose():
 def test_the_tile_multiplies(states, lanes):
     rng = np.random.default_rng(0)
     a, x, w = rng.random((states, states)), rng.random((states, lanes)), np.empty((states, lanes))
-    multiply(a.ctypes.data, states, 1, x.ctypes.data, w.ctypes.data, states, lanes)
+    multiply(a.ctypes.data, states, 1, x.ctypes.data, w.ctypes.data, states, states, lanes)
     np.testing.assert_allclose(w, a.T @ x, rtol=1e-13)
-    multiply(a.ctypes.data, 1, states, x.ctypes.data, w.ctypes.data, states, lanes)
+    multiply(a.ctypes.data, 1, states, x.ctypes.data, w.ctypes.data, states, states, lanes)
     np.testing.assert_allclose(w, a @ x, rtol=1e-13)
 
 

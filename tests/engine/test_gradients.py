@@ -99,9 +99,7 @@ def test_every_entry_of_every_table_on_random_networks(data):
     """
     asked, rng = data.draw(questions(draws=data.draw(st.sampled_from([1, 3]))))
     free = {n: t.values.clone().requires_grad_() for n, t in asked.network.tables.items()}
-    network = replace(
-        asked.network, tables={n: replace(t, values=free[n]) for n, t in asked.network.tables.items()}
-    )
+    network = replace(asked.network, tables={n: replace(t, values=free[n]) for n, t in asked.network.tables.items()})
     soft = random_soft(asked, rng) if rng.random() < 0.5 else {}
     asked = Asked(network, asked.target, asked.seen, asked.codes, soft)
     log_p = compile(network, asked.target, asked.seen).drawn(asked.codes, soft=soft, on_impossible="mask").log_evidence

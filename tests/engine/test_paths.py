@@ -12,33 +12,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from bsm.engine import Answer, Query, compile, loops, prepared
+from bsm.engine import compile, loops, prepared
 from bsm.engine.factors import RangeLost
-from bsm.engine.layout import _merged, _summed_out
-from bsm.engine.lookups import MASK_BITS, build
-from bsm.engine.problem import Problem
+from bsm.engine.lookups import MASK_BITS
 from bsm.network.tables import Network, NetworkError, Table
 from tests.engine.asking import Asked, agree, answers, questions, random_question
+from tests.engine.forcing import forced, found
 from tests.engine.networks import binary, hidden_chain, random_network
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 LOOPS = ("copied", "multiplied", "rescaled", "with_blanks")
 CAPS = (0, 30, 3_000_000)
 BUDGETS = (1, 100, 1_000_000)
-
-
-def forced(query: Query, cap: int, budget: int) -> Query:
-    """The query with tables of this cap and budget, whatever they cost."""
-    asked: Problem = query.prepared.problem
-    if not asked.tensors:
-        return query
-    unseen = {a for axes in asked.scopes for a in axes} - set(asked.target) - set(asked.seen)
-    parts, order, kept, work = _summed_out(asked.scopes, asked.sizes, unseen, cap)
-    for blanks in (False, True):
-        states, seen = (*asked.target, *kept), frozenset(asked.seen)
-        layout = _merged(parts, order, asked.sizes, states, seen, blanks, budget, query.network.draws, work)
-        query.prepared._kept[blanks] = build(asked, layout, None, query.dtype)
-    return query
 
 
 @pytest.fixture
@@ -58,14 +43,6 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
     for name in LOOPS:
         monkeypatch.setattr(loops, name, counting(name))
     return counts
-
-
-def found(pair: tuple[torch.Tensor, torch.Tensor], asked: Asked) -> Answer:
-    """What a way of answering gives, with all axes."""
-    shape = [len(asked.network.variables[n].states) for n in asked.target]
-    draws, rows = asked.network.draws, len(asked.codes)
-    p = pair[0].reshape(len(pair[0]), rows, *shape)
-    return Answer(p.expand(draws, *p.shape[1:]), pair[1].expand(draws, rows))
 
 
 # --- all layouts -------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bsm.engine.exact import conditional, evidence_weights, joint, log_evidence, query
+from bsm.engine import Answer, compile, conditional
 from bsm.network.surgery import free, intervene
 from bsm.network.tables import Network, Table, Variable
 from tests.graphs import Case, cases, networks
@@ -32,12 +32,28 @@ def ancestors(network: Network, name: str) -> set[str]:
     return found
 
 
+def asked(network: Network, target: str | tuple[str, ...], rows: list | None = None) -> Answer:
+    """Rows that may see every variable; one blank row where none is given."""
+    return compile(network, target, list(network.variables)).drawn(rows or [{}], on_impossible="mask")
+
+
+def joint(network: Network, target: tuple[str, ...], rows: list) -> torch.Tensor:
+    """P(target, evidence) [draw, row, *target]."""
+    p, log_evidence = asked(network, target, rows)
+    return p * log_evidence.exp().reshape(*log_evidence.shape, *[1] * len(target))
+
+
+def marginals(network: Network, row: dict[str, str] | None = None) -> dict[str, torch.Tensor]:
+    """P(variable | row) of every variable."""
+    return compile(network, (), list(row or {})).marginals([row or {}])
+
+
 @LAW
 @given(networks())
 def test_a_blank_case_returns_the_prior(network: Network):
     for name in network.variables:
-        prior, log_one = query(network, name)
-        blank, log_blank = query(network, name, evidence_weights(network, [{}, dict.fromkeys(network.variables)]))
+        prior, log_one = compile(network, name).drawn([{}])
+        blank, log_blank = asked(network, name, [{}, dict.fromkeys(network.variables)])
         close(blank, prior.expand_as(blank))
         close(log_one, torch.zeros(1, 1, dtype=torch.float64))
         close(log_blank, torch.zeros(1, 2, dtype=torch.float64))
@@ -60,17 +76,11 @@ def test_reordering_states_parents_listing_and_rows_changes_only_the_order(case:
         tables[name] = Table(name, tuple(parents), values.permute(order))
     other = Network({n: variables[n] for n in tables}, tables)
     rows = [row, {}, row]
-    values, log_scale = joint(network, case.target, evidence_weights(network, rows))
-    target = tuple(reversed(case.target))
-    again, log_again = joint(other, target, evidence_weights(other, list(reversed(rows))))
+    values = joint(network, case.target, rows)
     for axis, name in enumerate(case.target, start=2):
         values = values.index_select(axis, torch.tensor(states[name]))
     values = values.permute(0, 1, *reversed(range(2, values.ndim)))
-
-    def scaled(v: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
-        return v * s.exp().reshape(*s.shape, *[1] * len(target))
-
-    close(scaled(again, log_again), scaled(values, log_scale).flip(1))
+    close(joint(other, tuple(reversed(case.target)), rows[::-1]), values.flip(1))
 
 
 @LAW
@@ -79,21 +89,21 @@ def test_intervening_on_a_root_equals_observing_it(network: Network):
     for root in (n for n, t in network.tables.items() if not t.parents):
         codes = network.tables[root].values[0].nonzero().flatten().tolist()
         for state in (network.variables[root].states[c] for c in codes):
-            weights = evidence_weights(network, [{root: state}])
+            done, seen = marginals(intervene(network, {root: state})), marginals(network, {root: state})
             for name in network.variables:
-                close(query(intervene(network, {root: state}), name)[0], query(network, name, weights)[0])
+                close(done[name], seen[name])
 
 
 @LAW
 @given(networks())
 def test_intervening_on_an_effect_leaves_its_causes_alone(network: Network):
     """And everything else that is not its descendant."""
-    prior = {n: query(network, n)[0] for n in network.variables}
+    prior = marginals(network)
     for name, variable in network.variables.items():
-        changed = intervene(network, {name: variable.states[-1]})
+        changed = marginals(intervene(network, {name: variable.states[-1]}))
         for other in network.variables:
             if other != name and name not in ancestors(network, other):
-                close(query(changed, other)[0], prior[other])
+                close(changed[other], prior[other])
 
 
 @LAW
@@ -101,24 +111,23 @@ def test_intervening_on_an_effect_leaves_its_causes_alone(network: Network):
 def test_conditioning_on_freed_variables_equals_intervening(case: Case):
     network, row = case.network, case.rows[0]
     freed, changed = free(network, case.do), intervene(network, case.do)
-    seen = query(freed, case.target, evidence_weights(freed, [{**row, **case.do}]))[0]
-    close(seen, query(changed, case.target, evidence_weights(changed, [row]))[0])
+    seen = asked(freed, case.target, [{**row, **case.do}]).probabilities
+    close(seen, asked(changed, case.target, [row]).probabilities)
 
 
 @LAW
 @given(cases())
 def test_a_joint_is_a_product_of_conditionals_and_sums_to_its_margins(case: Case):
-    network, weights = case.network, evidence_weights(case.network, case.rows[:1])
-    if not bool(torch.isfinite(log_evidence(network, weights)).all()):
-        weights = evidence_weights(network, [{}])  # possible under do() only
+    network, rows = case.network, list(case.rows[:1])
+    if not bool(torch.isfinite(asked(network, (), rows).log_evidence).all()):
+        rows = [{}]  # possible under do() only
     first, *others = case.target
-    both = query(network, case.target, weights)[0]
-    alone = query(network, first, weights)[0]
-    close(both.flatten(3).sum(-1) if others else both, alone)
+    both = asked(network, case.target, rows).probabilities
+    close(both.flatten(3).sum(-1) if others else both, asked(network, first, rows).probabilities)
     if others:
-        prior = query(network, first)[0][:, 0]
+        prior = asked(network, first).probabilities[:, 0]
         table = conditional(network, others, first, impossible="nan").nan_to_num(0.0)
-        close(prior.unsqueeze(-1) * table, query(network, case.target)[0][:, 0])
+        close(prior.unsqueeze(-1) * table, asked(network, case.target).probabilities[:, 0])
 
 
 @LAW
@@ -133,4 +142,4 @@ def test_draws_that_are_alike_answer_alike(network: Network, seed: int):
             for n, t in network.tables.items()
         },
     )
-    close(query(repeated, names[0])[0], query(network, names[0])[0].expand(3, 1, -1))
+    close(asked(repeated, names[0]).probabilities, asked(network, names[0]).probabilities.expand(3, 1, -1))

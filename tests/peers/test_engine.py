@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
 
-from bsm.engine.exact import ImpossibleEvidence, evidence_weights, joint, query
+from bsm.engine import Answer, ImpossibleEvidence, compile
 from bsm.network.bridge import to_pgmpy, without_known_warning
 from bsm.network.surgery import intervene
 from bsm.network.tables import Network, Table, Variable
@@ -60,6 +60,11 @@ def by_pgmpy(case: Case, row: Mapping[str, Seen]) -> np.ndarray:
     return np.asarray(found.values).transpose(order)
 
 
+def answered(case: Case, network: Network, rows: list[dict[str, Seen]], on_impossible: str) -> Answer:
+    """The engine asked about these rows, which may see every variable."""
+    return compile(network, case.target, list(network.variables)).drawn(rows, on_impossible=on_impossible)
+
+
 def check(case: Case, intervene: Intervene, peer: bool = True) -> None:
     """The engine on `intervene`'s network says what counting worlds under do() says, and what pgmpy says.
 
@@ -68,16 +73,15 @@ def check(case: Case, intervene: Intervene, peer: bool = True) -> None:
     changed = intervene(case.network, case.do)
     expected = [counted(case.network, case.target, row, case.do) for row in case.rows]
     rows = [{**row, **case.do} for row in case.rows]
-    values, log_scale = joint(changed, case.target, evidence_weights(changed, rows))
-    scale = log_scale.exp().reshape(*log_scale.shape, *[1] * len(case.target))
-    np.testing.assert_allclose((values * scale)[0].numpy(), expected, atol=1e-10)
-    for row, counts in zip(rows, expected, strict=True):
-        weights = evidence_weights(changed, [row])
+    masked = answered(case, changed, rows, "mask")
+    scale = masked.log_evidence.exp().reshape(1, -1, *[1] * len(case.target))
+    np.testing.assert_allclose((masked.probabilities * scale)[0].numpy(), expected, atol=1e-10)
+    for number, counts in enumerate(expected):
         if counts.sum() == 0:
             with pytest.raises(ImpossibleEvidence):
-                query(changed, case.target, weights)
+                answered(case, changed, rows[number : number + 1], "raise")
         else:
-            ours, log_evidence = query(changed, case.target, weights)
+            ours, log_evidence = answered(case, changed, rows[number : number + 1], "raise")
             np.testing.assert_allclose(ours[0, 0].numpy(), counts / counts.sum(), atol=1e-10)
             np.testing.assert_allclose(log_evidence.item(), np.log(counts.sum()), atol=1e-10)
     if peer:
@@ -166,7 +170,7 @@ def test_impossible_evidence_is_an_error_where_pgmpy_says_nan():
     row = {"effect": "no"}
     assert np.isnan(by_pgmpy(Case(network, {}, [row], ("cause",)), row)).all()
     with pytest.raises(ImpossibleEvidence, match="effect = no cannot happen"):
-        query(network, "cause", evidence_weights(network, [row]))
+        compile(network, "cause", ["effect"])([row])
 
 
 def test_cause_given_do_of_its_effect_and_evidence_downstream():
@@ -190,9 +194,11 @@ def test_cause_given_do_of_its_effect_and_evidence_downstream():
         },
     )
     on = intervene(network, {"sprinkler": "yes"})
-    assert query(on, "wet", evidence_weights(on, [{"rain": "yes"}]))[0][0, 0, 1].item() == pytest.approx(0.99)
-    assert query(on, "cloudy")[0][0, 0, 1].item() == pytest.approx(0.5)
-    seen = query(network, "cloudy", evidence_weights(network, [{"sprinkler": "yes"}]))[0][0, 0, 1].item()
-    assert seen == pytest.approx(0.1 / 0.6)
-    wet = query(on, "rain", evidence_weights(on, [{"wet": "yes"}]))[0][0, 0, 1].item()
-    assert wet == pytest.approx(0.5 * 0.99 / (0.5 * 0.99 + 0.5 * 0.9))
+
+    def yes(of: Network, target: str, row: dict[str, str]) -> float:
+        return compile(of, target, list(row))([row]).probabilities[0, 1].item()
+
+    assert yes(on, "wet", {"rain": "yes"}) == pytest.approx(0.99)
+    assert yes(on, "cloudy", {}) == pytest.approx(0.5)
+    assert yes(network, "cloudy", {"sprinkler": "yes"}) == pytest.approx(0.1 / 0.6)
+    assert yes(on, "rain", {"wet": "yes"}) == pytest.approx(0.5 * 0.99 / (0.5 * 0.99 + 0.5 * 0.9))

@@ -190,3 +190,33 @@ def test_stopped_it_says_how_to_go_on(tmp_path):
     status, said = Started(cases, out).ended()
     assert status == 0
     assert out.read_bytes() == whole(cases, tmp_path / "whole.csv")
+
+
+# --- memory --------------------------------------------------------------------------------------------------
+
+PEAK = """
+import sys
+from pathlib import Path
+from bsm.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM:")).split()[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_four_times_the_rows_take_no_more_memory(kind, tmp_path):
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the peak of a process is read from /proc")
+    peaks = []
+    for count in (200_000, 800_000):
+        block = random_cases(load(TINY), SEEN, 1000, blank=0.3)
+        cases = written(tmp_path / f"{count}.csv", ("id", *SEEN), [[str(i), *block[i % 1000]] for i in range(count)])
+        words = ["ask", TINY, "motivation", "--batch", cases, "--out", tmp_path / f"out{count}.{kind}", "--keep", "id"]
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        peaks.append(int(done.stdout) / 1024)
+    assert peaks[1] - peaks[0] < 40, peaks  # MiB; the rows between them, as Python objects, take 300

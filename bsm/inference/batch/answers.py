@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
@@ -13,23 +14,26 @@ import torch
 from torch import Tensor
 
 from bsm.engine import Query
-from bsm.engine.impossible import explained
 from bsm.inference.batch.question import Posed
-from bsm.network.tables import Network
+from bsm.inference.batch.reasons import Reasons
 
-IN_CALL = 2**27  # bytes that one call to the engine and its summary may take, about
+IN_CALL = 2**26  # bytes that one call to the engine and its summary may take, about
 COPIES = 6  # of the answer that a summary holds at once
 LEVEL = 0.9
 
 
 class Summary(NamedTuple):
-    """`mean`, `low`, `high` [row, state]; `log_evidence` [row] in nats; `possible` [row], in how many draws it is."""
+    """`mean`, `low`, `high` [row, state]; `log_evidence` [row] in nats; and of each row, [row]:
+
+    in how many draws it is possible, and `zero`, the first draw in which it is not (0 where it always is).
+    """
 
     mean: Tensor
     low: Tensor
     high: Tensor
     log_evidence: Tensor
     possible: Tensor
+    zero: Tensor
 
 
 class Answers(NamedTuple):
@@ -58,6 +62,10 @@ class Asker:
     seen: tuple[str, ...]
     mask: bool
 
+    @cached_property
+    def reasons(self) -> Reasons:
+        return Reasons(self.posed, self.seen)
+
     def distinct(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(rows that stand for all, each the first of its kind and in order; which of them each row equals)."""
         sizes = [len(self.posed.network.variables[n].states) + 1 for n in self.seen]
@@ -82,11 +90,11 @@ class Asker:
         spoiled = (found.possible < draws).numpy()
         if spoiled.any() and not self.mask:
             row = int(np.flatnonzero(spoiled)[0])
-            raise Impossible(row, self._reasons(codes[row : row + 1])[0])
+            raise Impossible(row, *self.reasons.of(codes[[row]], found.zero[[row]].numpy()))
         parts = [found.mean] if draws == 1 else [found.mean, found.low, found.high]
         values = torch.stack(parts, -1).flatten(1).numpy()
         masked = (found.possible == 0).numpy()
-        notes = self._notes(codes, found.possible.numpy()) if self.mask else None
+        notes = self._notes(codes, found) if self.mask else None
         return Answers(values, (found.log_evidence + self.posed.log_scale).numpy(), masked, notes)
 
     def summary(self, codes: np.ndarray) -> Summary:
@@ -99,63 +107,21 @@ class Asker:
     def _summary(self, codes: np.ndarray) -> Summary:
         if not len(codes):
             none = torch.zeros(0, self.posed.count, dtype=torch.float64)
-            return Summary(none, none, none, none.sum(1), none.sum(1))
-        p, log_p = self.query.drawn(torch.from_numpy(self._with_constants(codes)), on_impossible="mask")
+            count = torch.zeros(0, dtype=torch.int64)
+            return Summary(none, none, none, none.sum(1), count, count)
+        p, log_p = self.query.drawn(torch.from_numpy(self.posed.with_constants(codes)), on_impossible="mask")
         return summarised(p.flatten(2), log_p)
 
-    def _with_constants(self, codes: np.ndarray) -> np.ndarray:
-        variables = self.posed.network.variables
-        same = [variables[n].code(s) for n, s in self.posed.constants.items()]
-        return np.hstack([codes, np.tile(np.array(same, dtype=np.int64), (len(codes), 1))]) if same else codes
-
-    # --- impossible rows --------------------------------------------------------------------------------
-
-    def _notes(self, codes: np.ndarray, possible: np.ndarray) -> list[str]:
-        draws = self.posed.network.draws
-        notes = [""] * len(codes)
-        for i in np.flatnonzero((possible > 0) & (possible < draws)):
-            notes[i] = f"impossible in {draws - possible[i]} of {draws} parameter draws, which have no weight"
-        never = np.flatnonzero(possible == 0)
-        for i, reason in zip(never, self._reasons(codes[never]), strict=True):
-            notes[i] = reason
-        return notes
-
-    def _reasons(self, codes: np.ndarray) -> list[str]:
-        """Why each of these rows, impossible in some draw, cannot happen: what excludes what, and the zero."""
-        if not len(codes):
-            return []
-        draw = np.isneginf(self._log_evidence(codes)).argmax(0)
-        least = self._least(codes, draw)
-        clashes, which = np.unique(np.column_stack([draw, least]), axis=0, return_inverse=True)
-        told = [self._told(int(d), row) for d, *row in clashes.tolist()]
-        return [told[i] for i in which.ravel()]
-
-    def _least(self, codes: np.ndarray, draw: np.ndarray) -> np.ndarray:
-        """The codes with everything blanked that the row can lose and still not happen in that draw."""
-        least = codes.copy()
-        for column in range(codes.shape[1]):
-            without = least.copy()
-            without[:, column] = -1
-            still = np.isneginf(self._log_evidence(without)[draw, np.arange(len(codes))])
-            least[still] = without[still]
-        return least
-
-    def _log_evidence(self, codes: np.ndarray) -> np.ndarray:
-        """[draw, row]."""
-        states = self.posed.count
-        rows = max(1, IN_CALL // (16 * self.posed.network.draws * (states + 1)))
-        parts = [self._with_constants(codes[i : i + rows]) for i in range(0, len(codes), rows)]
-        found = [self.query.drawn(torch.from_numpy(part), on_impossible="mask").log_evidence for part in parts]
-        return torch.cat(found, 1).numpy()
-
-    def _told(self, draw: int, codes: Sequence[int]) -> str:
-        network = one_draw(self.posed.network, draw)
-        states = {n: network.variables[n].states[c] for n, c in zip(self.seen, codes, strict=True) if c >= 0}
-        weights = {}
-        for name, state in {**self.posed.constants, **states}.items():
-            variable = network.variables[name]
-            weights[name] = torch.eye(len(variable.states), dtype=torch.float64)[variable.code(state)].reshape(1, 1, -1)
-        return explained(network, weights).removeprefix("There ")
+    def _notes(self, codes: np.ndarray, found: Summary) -> list[str]:
+        draws, possible = self.posed.network.draws, found.possible.tolist()
+        never = [i for i, n in enumerate(possible) if n == 0]
+        reasons = dict(zip(never, self.reasons.of(codes[never], found.zero[never].numpy()), strict=True))
+        return [
+            ""
+            if n == draws
+            else reasons.get(i, f"impossible in {draws - n} of {draws} parameter draws, which have no weight")
+            for i, n in enumerate(possible)
+        ]
 
 
 def columns_of(posed: Posed, draws: int, notes: bool) -> list[str]:
@@ -174,15 +140,6 @@ def state_names(posed: Posed) -> list[str]:
     ]
 
 
-def one_draw(network: Network, draw: int) -> Network:
-    """The network at one of its parameter draws."""
-    tables = {
-        n: replace(t, values=t.values[draw : draw + 1] if len(t.values) > 1 else t.values)
-        for n, t in network.tables.items()
-    }
-    return replace(network, tables=tables)
-
-
 def summarised(p: Tensor, log_p: Tensor) -> Summary:
     """Average over parameter draws given each row's evidence, and the central 90 % of the values over draws.
 
@@ -190,13 +147,14 @@ def summarised(p: Tensor, log_p: Tensor) -> Summary:
         p: [draw, row, state]; zeros where the row is impossible.
         log_p: [draw, row] in nats, -inf there.
     """
-    possible = torch.isfinite(log_p).sum(0)
+    impossible = torch.isneginf(log_p)
+    possible, zero = len(p) - impossible.sum(0), impossible.to(torch.int8).argmax(0)
     if len(p) == 1:
-        return Summary(p[0], p[0], p[0], log_p[0], possible)
+        return Summary(p[0], p[0], p[0], log_p[0], possible, zero)
     weights = torch.softmax(log_p.masked_fill(possible == 0, 0.0), 0)
     mean = (p * weights.unsqueeze(-1)).sum(0)
     low, high = intervals(p, weights)
-    return Summary(mean, low, high, torch.logsumexp(log_p, 0) - math.log(len(p)), possible)
+    return Summary(mean, low, high, torch.logsumexp(log_p, 0) - math.log(len(p)), possible, zero)
 
 
 def intervals(values: Tensor, weights: Tensor, level: float = LEVEL) -> tuple[Tensor, Tensor]:

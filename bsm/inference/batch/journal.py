@@ -30,12 +30,12 @@ class Journal:
         rows, masked: rows done, and how many of them cannot happen.
         read: where reading goes on; None at the start.
         written: bytes or files of answers that are whole.
-        max_bytes: what the engine may use: the choice of plan, and so the last digit, may depend on it.
+        max_bytes: what the engine may use, once that is known: its plan, and so the last digit, may depend on it.
     """
 
     inputs: Mapping[str, Any]
     total: int
-    max_bytes: int
+    max_bytes: int = 0
     rows: int = 0
     masked: int = 0
     read: Mapping[str, int] | None = None

@@ -18,7 +18,7 @@ from bsm.spec.problems import listed
 
 PIECE = 4096  # rows read at once
 GROUP = 2**17  # rows of a row group of the answers
-GROUP_BYTES = 2**26
+GROUP_BYTES = 2**24
 JOINED = "joined"
 
 
@@ -191,7 +191,7 @@ class ParquetAnswers:
         """The parts, joined to row groups of some size."""
         held: list[Any] = []
         for number in range(self.written):
-            held.append(self.pq.read_table(self._file(number)))
+            held.append(self.pq.read_table(self._file(number), use_threads=False))
             if sum(t.num_rows for t in held) >= GROUP or sum(t.nbytes for t in held) >= GROUP_BYTES:
                 yield self.pa.concat_tables(held)
                 held = []

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from bsm.engine import TooLarge
@@ -101,6 +102,11 @@ class Posed:
     def count(self) -> int:
         """How many joint states the targets have."""
         return math.prod(map(len, self.states))
+
+    def with_constants(self, codes: np.ndarray) -> np.ndarray:
+        """Codes [row, seen] with those of the constants as further columns."""
+        same = [self.network.variables[n].code(s) for n, s in self.constants.items()]
+        return np.hstack([codes, np.tile(np.array(same, dtype=np.int64), (len(codes), 1))]) if same else codes
 
 
 def posed(asked: Asked, draws: int) -> Posed:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from bsm.engine import ImpossibleEvidence, compile
+from bsm.engine import ImpossibleEvidence, TooLarge, compile
 from bsm.engine.contraction import default_limit
 from bsm.inference.ask import Setting
 from bsm.inference.batch.about import columns_described, digest_of, line, rests_on
@@ -27,6 +27,7 @@ from bsm.inference.batch.question import Asked, posed, refuse_too_many_draws
 from bsm.inference.parallel import one_thread
 from bsm.spec.model import Model, SpecError
 
+USUAL = 2**28  # bytes that the engine may use, unless it needs more
 REMEDY = (
     "Correct the row, or the table if this can happen; or --on-impossible mask, which answers the other rows and notes "
     "the reason at this one"
@@ -115,7 +116,7 @@ def ask_batch(
             return Batch(paths.out, paths.sidecar, about, 0)
         with alone(paths.partial, paths.parquet), _kept_if_begun(paths):
             journal = _begun(paths, plan, fresh, progress)
-            asker, rests = _ready(plan, journal)
+            asker, rests, journal = _ready(plan, journal)
             say(line(rests, paths.sidecar))
             whole, done = _answered(paths, plan, asker, journal, progress)
             if paths.state() != before or done.rows != done.total:
@@ -174,23 +175,29 @@ def _begun(paths: Paths, plan: Planned, fresh: bool, progress: bool | None) -> J
             total += len(part)
             moved(len(part))
     plan.source.mistakes.check()
-    return Journal(plan.inputs, total, 1 << (default_limit(()).bit_length() - 1))
+    return Journal(plan.inputs, total)
 
 
-def _ready(plan: Planned, journal: Journal) -> tuple[Asker, dict[str, Any]]:
-    """The question compiled, and what its answers rest on."""
+def _ready(plan: Planned, journal: Journal) -> tuple[Asker, dict[str, Any], Journal]:
+    """The question compiled, what its answers rest on, and the journal with the memory that the engine may use."""
     asked, full = plan.asked, plan.probe
     if asked.uncertain:
         refuse_too_many_draws(full.network, asked.draws)
         full = posed(asked, asked.draws)
     seen = (*plan.columns.nodes, *full.constants)
     rows = min(journal.total, MOST_ROWS)  # more are seldom different
-    query = compile(full.network, full.target, seen, max_bytes=journal.max_bytes, expected_rows=rows)
-    asker = Asker(full, query, plan.columns.nodes, plan.mask)
-    try:
-        return asker, rests_on(asked, asker)
-    except Impossible as error:
-        raise ImpossibleEvidence(f"what is given for all rows: {error}") from None
+    most = 1 << (default_limit(()).bit_length() - 1)
+    for limit in (journal.max_bytes,) if journal.max_bytes else (min(USUAL, most), most):
+        try:
+            query = compile(full.network, full.target, seen, max_bytes=limit, expected_rows=rows)
+            asker = Asker(full, query, plan.columns.nodes, plan.mask)
+            return asker, rests_on(asked, asker), replace(journal, max_bytes=limit)
+        except TooLarge:
+            if limit != USUAL or journal.max_bytes:
+                raise
+        except Impossible as error:
+            raise ImpossibleEvidence(f"what is given for all rows: {error}") from None
+    raise AssertionError("one of the limits was the last")
 
 
 def _answered(

@@ -137,7 +137,7 @@ class Packed:
     sizes: np.ndarray
     blank: np.ndarray
     starts: np.ndarray
-    columns: np.ndarray
+    tables: np.ndarray
     strides: np.ndarray
     offsets: np.ndarray
     draw_steps: np.ndarray
@@ -163,19 +163,25 @@ class Packed:
         shared = [c for c, held in enumerate(_times_held(tables)) if held > 1]
         few = tables.layout.blanks and 0 < len(shared) <= MASK_BITS
         bit = {c: b for b, c in enumerate(shared)} if few else {}
-        with_bits = [[(bit[c], s) for c, s in steps.items() if c in bit] for steps in tables.strides]
-        holders = [[(t, s) for t, steps in enumerate(tables.strides) for c, s in steps.items() if c == n] for n in bit]
+        with_bits = [
+            [(bit[c], s * tables.layout.joint) for c, s in steps.items() if c in bit] for steps in tables.strides
+        ]
+        joint = tables.layout.joint
+        holders: list[list[tuple[int, int]]] = [[] for _ in sizes]  # per column, the tables it moves along, and how far
+        for t, steps in enumerate(tables.strides):
+            for c, step in steps.items():
+                holders[c].append((t, step * joint))
         return cls(
             sizes=_ints(sizes),
             blank=tables.blank,
-            starts=_starts(tables.strides),
-            columns=_ints([c for steps in tables.strides for c in steps]),
-            strides=_ints([s for steps in tables.strides for s in steps.values()]),
+            starts=_starts(holders),
+            tables=_ints([t for held in holders for t, _ in held]),
+            strides=_ints([s for held in holders for _, s in held]),
             offsets=_ints([0, *np.cumsum([a.size for a in arrays])[:-1]]),
             draw_steps=_ints([a[0].size if len(a) > 1 else 0 for a in arrays]),
             data=np.concatenate([a.ravel() for a in arrays]),
-            joint=tables.layout.joint,
-            kept=tables.layout.joint // tables.states,
+            joint=joint,
+            kept=joint // tables.states,
             scales=tables.log_scale.detach().cpu().numpy(),
             answers=_answers(tables, arrays[0]) if len(arrays) == 1 else None,
             table_bits=_ints([sum(1 << b for b, _ in found) for found in with_bits]),
@@ -184,9 +190,9 @@ class Packed:
             bit_starts=_starts(with_bits),
             bit_numbers=_ints([b for found in with_bits for b, _ in found]),
             bit_strides=_ints([s for found in with_bits for _, s in found]),
-            of_starts=_starts(holders),
-            of_tables=_ints([t for found in holders for t, _ in found]),
-            of_strides=_ints([s for found in holders for _, s in found]),
+            of_starts=_starts([holders[c] for c in bit]),
+            of_tables=_ints([t for c in bit for t, _ in holders[c]]),
+            of_strides=_ints([s for c in bit for _, s in holders[c]]),
         )
 
     def fill(
@@ -194,7 +200,7 @@ class Packed:
     ) -> tuple[int, int]:
         if self.answers is not None:
             return loops.copied(codes, self.sizes, self.blank, *self.answers, first, p, log_p)
-        where = (self.starts, self.columns, self.strides, self.offsets, self.draw_steps, self.data)
+        where = (self.starts, self.tables, self.strides, self.offsets, self.draw_steps, self.data)
         shape = (self.joint, self.kept, self.scales, first, p, log_p)
         if not safe:
             return loops.rescaled(codes, self.sizes, self.blank, *where, *shape)

@@ -1,9 +1,9 @@
 """The passes over rows of evidence, compiled: one core, no gradient. `lookups` says the same in torch.
 
-In all of them `codes` is [row, seen] with -1 for a blank. Table t has a row for each combination of the seen
-columns `columns[starts[t]:starts[t + 1]]`, found by adding code times `strides`; it begins at `offsets[t]` of `data`,
-`draw_steps[t]` further for each parameter draw (0 where the draws share it), and its rows are `joint` long. A blank
-reads row `blank[column]`; where that is negative, the column has no row for blanks.
+In all of them `codes` is [row, seen] with -1 for a blank. Table t begins at `offsets[t]` of `data`, `draw_steps[t]`
+further for each parameter draw (0 where the draws share it), and has a row of `joint` cells for each combination of some
+seen columns. Column c chooses among the rows of the tables `tables[starts[c]:starts[c + 1]]`: one more in its code moves
+each on by `strides`. A blank reads row `blank[c]`; where that is negative, the column has no row for blanks.
 
 Answers are written into `p` [draw, row, target] and `log_p` [draw, row]; an impossible row gets zeros and -inf.
 """
@@ -20,36 +20,21 @@ TERMS = 2_048  # combinations of blanks that are tried for one row; beyond, the 
 LOW, UP, LOG_UP = 2.0**-500, 2.0**500, 500 * math.log(2.0)  # below LOW a cell is multiplied by UP, which is exact
 
 
-@njit(cache=True)
-def _read(codes, r, sizes, blank, local):  # type: ignore[no-untyped-def]
-    """Fill `local` with the rows to read; DONE, or what stands in the way."""
-    found = DONE
-    for c in range(sizes.shape[0]):
-        code = np.int64(codes[r, c])
-        if code < 0:
-            if code != -1:
-                return WRONG
-            code = blank[c]
-            if code < 0:
-                found = BLANK
-        elif code >= sizes[c]:
-            return WRONG
-        local[c] = code
-    return found
-
-
 @njit(cache=True, nogil=True)
 def copied(codes, sizes, blank, strides, data, log_data, first, p, log_p):  # type: ignore[no-untyped-def]
     """One table that holds the answers themselves: `data` [draw, configuration, target], `log_data` its evidence."""
     draws, states = data.shape[0], data.shape[2]
-    local = np.empty(sizes.shape[0], dtype=np.int64)
     for r in range(codes.shape[0]):
-        status = _read(codes, r, sizes, blank, local)
-        if status != DONE:
-            return status, first + r
         at = 0
         for c in range(sizes.shape[0]):
-            at += local[c] * strides[c]
+            code = np.int64(codes[r, c])
+            if code < 0 or code >= sizes[c]:
+                if code != -1:
+                    return WRONG, first + r
+                code = blank[c]
+                if code < 0:
+                    return BLANK, first + r
+            at += code * strides[c]
         for d in range(draws):
             for j in range(states):
                 p[d, r, j] = data[d, at, j]
@@ -80,54 +65,62 @@ def _finish(product, kept, scale, d, r, p, log_p):  # type: ignore[no-untyped-de
 
 @njit(cache=True, nogil=True)
 def multiplied(  # type: ignore[no-untyped-def]
-    codes, sizes, blank, starts, columns, strides, offsets, draw_steps, data, joint, kept, scales, first, p, log_p
+    codes, sizes, blank, starts, tables, strides, offsets, draw_steps, data, joint, kept, scales, first, p, log_p
 ):
     """Multiply one row of each table. No product may underflow: the caller has made sure of it."""
-    tables = starts.shape[0] - 1
-    local = np.empty(sizes.shape[0], dtype=np.int64)
+    count = offsets.shape[0]
+    at = np.empty(count, dtype=np.int64)
     product = np.empty(joint)
     for d in range(p.shape[0]):
         for r in range(codes.shape[0]):
-            status = _read(codes, r, sizes, blank, local)
-            if status != DONE:
-                return status, first + r
-            for t in range(tables):
-                at = 0
-                for i in range(starts[t], starts[t + 1]):
-                    at += local[columns[i]] * strides[i]
-                at = offsets[t] + d * draw_steps[t] + at * joint
-                if t == 0:
-                    for j in range(joint):
-                        product[j] = data[at + j]
-                else:
-                    for j in range(joint):
-                        product[j] *= data[at + j]
+            for t in range(count):
+                at[t] = offsets[t] + d * draw_steps[t]
+            for c in range(sizes.shape[0]):
+                code = np.int64(codes[r, c])
+                if code < 0 or code >= sizes[c]:
+                    if code != -1:
+                        return WRONG, first + r
+                    code = blank[c]
+                    if code < 0:
+                        return BLANK, first + r
+                for i in range(starts[c], starts[c + 1]):
+                    at[tables[i]] += code * strides[i]
+            for j in range(joint):
+                product[j] = data[at[0] + j]
+            for t in range(1, count):
+                for j in range(joint):
+                    product[j] *= data[at[t] + j]
             _finish(product, kept, scales[d], d, r, p, log_p)
     return DONE, 0
 
 
 @njit(cache=True, nogil=True)
 def rescaled(  # type: ignore[no-untyped-def]
-    codes, sizes, blank, starts, columns, strides, offsets, draw_steps, data, joint, kept, scales, first, p, log_p
+    codes, sizes, blank, starts, tables, strides, offsets, draw_steps, data, joint, kept, scales, first, p, log_p
 ):
     """`multiplied` for products that might underflow: each cell has a power of UP of its own, so none is lost."""
-    tables = starts.shape[0] - 1
-    local = np.empty(sizes.shape[0], dtype=np.int64)
+    count = offsets.shape[0]
+    at = np.empty(count, dtype=np.int64)
     product, power = np.empty(joint), np.empty(joint, dtype=np.int64)
     for d in range(p.shape[0]):
         for r in range(codes.shape[0]):
-            status = _read(codes, r, sizes, blank, local)
-            if status != DONE:
-                return status, first + r
+            for t in range(count):
+                at[t] = offsets[t] + d * draw_steps[t]
+            for c in range(sizes.shape[0]):
+                code = np.int64(codes[r, c])
+                if code < 0 or code >= sizes[c]:
+                    if code != -1:
+                        return WRONG, first + r
+                    code = blank[c]
+                    if code < 0:
+                        return BLANK, first + r
+                for i in range(starts[c], starts[c + 1]):
+                    at[tables[i]] += code * strides[i]
             product[:] = 1.0
             power[:] = 0
-            for t in range(tables):
-                at = 0
-                for i in range(starts[t], starts[t + 1]):
-                    at += local[columns[i]] * strides[i]
-                at = offsets[t] + d * draw_steps[t] + at * joint
+            for t in range(count):
                 for j in range(joint):
-                    cell = data[at + j]
+                    cell = data[at[t] + j]
                     while 0.0 < cell < LOW:
                         cell *= UP
                         power[j] -= 1
@@ -163,7 +156,7 @@ def with_blanks(  # type: ignore[no-untyped-def]
     sizes,
     blank,
     starts,
-    columns,
+    tables,
     strides,
     offsets,
     draw_steps,
@@ -192,28 +185,29 @@ def with_blanks(  # type: ignore[no-untyped-def]
     stride in each. Blanks that meet in no table are summed apart. A row with more than TERMS combinations is marked in
     `left` and not answered.
     """
-    tables = starts.shape[0] - 1
-    seen = sizes.shape[0]
+    count = offsets.shape[0]
     one = np.int64(1)
-    local = np.empty(seen, dtype=np.int64)
-    base = np.empty(tables, dtype=np.int64)
+    base = np.empty(count, dtype=np.int64)
     state = np.zeros(bit_sizes.shape[0], dtype=np.int64)
     product, term, total = np.empty(joint), np.empty(joint), np.empty(joint)
     for d in range(p.shape[0]):
         for r in range(codes.shape[0]):
             mask = np.int64(0)
-            if _read(codes, r, sizes, blank, local) == WRONG:
-                return WRONG, first + r
-            for c in range(seen):
-                if local[c] < 0:
-                    mask |= one << bits[c]
-                    local[c] = 0
+            for t in range(count):
+                base[t] = offsets[t] + d * draw_steps[t]
+            for c in range(sizes.shape[0]):
+                code = np.int64(codes[r, c])
+                if code < 0 or code >= sizes[c]:
+                    if code != -1:
+                        return WRONG, first + r
+                    code = blank[c]
+                    if code < 0:
+                        mask |= one << bits[c]
+                        code = 0
+                for i in range(starts[c], starts[c + 1]):
+                    base[tables[i]] += code * strides[i]
             product[:] = 1.0
-            for t in range(tables):
-                at = 0
-                for i in range(starts[t], starts[t + 1]):
-                    at += local[columns[i]] * strides[i]
-                base[t] = offsets[t] + d * draw_steps[t] + at * joint
+            for t in range(count):
                 if table_bits[t] & mask == 0:
                     for j in range(joint):
                         product[j] *= data[base[t] + j]
@@ -230,11 +224,11 @@ def with_blanks(  # type: ignore[no-untyped-def]
                     total[:] = 0.0
                     for v in range(bit_sizes[b]):
                         i = of_starts[b]
-                        at = base[of_tables[i]] + v * of_strides[i] * joint
+                        at = base[of_tables[i]] + v * of_strides[i]
                         for j in range(joint):
                             term[j] = data[at + j]
                         for i in range(of_starts[b] + 1, of_starts[b + 1]):
-                            at = base[of_tables[i]] + v * of_strides[i] * joint
+                            at = base[of_tables[i]] + v * of_strides[i]
                             for j in range(joint):
                                 term[j] *= data[at + j]
                         for j in range(joint):
@@ -245,7 +239,7 @@ def with_blanks(  # type: ignore[no-untyped-def]
                 grown = np.int64(0)
                 while grown != part:
                     grown = part
-                    for t in range(tables):
+                    for t in range(count):
                         if table_bits[t] & part:
                             part |= table_bits[t] & mask
                 mask &= ~part
@@ -260,12 +254,12 @@ def with_blanks(  # type: ignore[no-untyped-def]
                 total[:] = 0.0
                 for _ in range(int(terms)):
                     term[:] = 1.0
-                    for t in range(tables):
+                    for t in range(count):
                         if table_bits[t] & part:
                             at = base[t]
                             for i in range(bit_starts[t], bit_starts[t + 1]):
                                 if part >> bit_numbers[i] & 1:
-                                    at += state[bit_numbers[i]] * bit_strides[i] * joint
+                                    at += state[bit_numbers[i]] * bit_strides[i]
                             for j in range(joint):
                                 term[j] *= data[at + j]
                     for j in range(joint):

@@ -9,7 +9,8 @@ layout costs nothing to make, so several are made and the cheapest is taken.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
@@ -92,8 +93,10 @@ def best_layout(
         if key in summed or joint > JOINT:
             continue
         summed[key] = None
+        states = (*target, *kept)
         for budget in BUDGETS:
-            layout = _merged(parts, order, sizes, (*target, *kept), frozenset(seen), blanks, budget, draws, work)
+            merged, held = _merged(parts, sizes, joint, frozenset(seen), blanks, budget)
+            layout = _costed(merged, held, order, sizes, states, blanks, draws, work)
             if layout.cells <= max_cells:
                 found.append(layout)
         if not kept:  # nothing was too large: a higher cap changes nothing
@@ -120,11 +123,11 @@ def _summed_out(
         for a in scope:
             holders.setdefault(a, set()).add(number)
 
-    def product(axis: int) -> frozenset[int]:
+    def joined(axis: int) -> frozenset[int]:
         return frozenset().union(*(axes[k] for k in holders[axis])) - {axis}
 
     def weight(axis: int) -> int:
-        return math.prod(sizes[a] for a in product(axis))
+        return math.prod(sizes[a] for a in joined(axis))
 
     current = {a: weight(a) for a in unseen}
     queue = [(w, a) for a, w in current.items() if w <= cap]
@@ -138,7 +141,7 @@ def _summed_out(
         del current[axis]
         order.append(axis)
         work += known * sizes[axis]
-        made, gone = product(axis), tuple(holders[axis])
+        made, gone = joined(axis), tuple(holders[axis])
         for k in gone:
             for a in axes.pop(k):
                 holders[a].discard(k)
@@ -172,22 +175,15 @@ class _Part:
 
 
 def _merged(
-    parts: Parts,
-    order: Axes,
-    sizes: Sequence[int],
-    states: Axes,
-    seen: frozenset[int],
-    blanks: bool,
-    budget: int,
-    draws: int,
-    work: int,
-) -> Layout:
-    joint = math.prod(sizes[a] for a in states)
+    parts: Parts, sizes: Sequence[int], joint: int, seen: frozenset[int], blanks: bool, budget: int
+) -> tuple[list[_Part], dict[int, int]]:
+    """Fewer and larger tables within the budget, and how many of them hold each seen axis.
+
+    Args:
+        blanks: give an axis that a single table holds one more row, for blanks.
+    """
     waiting = [_Part(k, axes & seen, axes - seen) for k, axes in parts.items()]
-    held: dict[int, int] = {}
-    for part in waiting:
-        for a in part.seen:
-            held[a] = held.get(a, 0) + 1
+    held = Counter(a for part in waiting for a in part.seen)
 
     def join(a: _Part, b: _Part) -> _Part:
         for axis in a.seen & b.seen:
@@ -195,7 +191,6 @@ def _merged(
         return _Part(tuple(sorted((*a.members, *b.members))), a.seen | b.seen, a.states | b.states)
 
     def joined_cells(a: _Part, b: _Part) -> int:
-        """A seen axis that no other table holds may be blank, which is one more row."""
         both = a.seen & b.seen
         return joint * math.prod(sizes[x] + (blanks and held[x] - (x in both) <= 1) for x in a.seen | b.seen)
 
@@ -207,22 +202,37 @@ def _merged(
         waiting = _best_pairs(waiting, joined_cells, join, budget)
     for part in plain:
         waiting = [join(waiting[0], part), *waiting[1:]] if waiting else [part]
-    waiting.sort(key=lambda p: p.members)
+    return sorted(waiting, key=lambda p: p.members), held
+
+
+def _costed(
+    merged: Sequence[_Part],
+    held: Mapping[int, int],
+    order: Axes,
+    sizes: Sequence[int],
+    states: Axes,
+    blanks: bool,
+    draws: int,
+    work: int,
+) -> Layout:
+    """The layout of these tables, with predictions of what it costs."""
+    joint = math.prod(sizes[a] for a in states)
     folded = frozenset(a for a, count in held.items() if count == 1) if blanks else frozenset()
-    lookups = tuple(
-        Lookup(p.members, tuple(sorted(p.seen)), tuple(a for a in states if a in p.states)) for p in waiting
-    )
+    lookups = tuple(Lookup(p.members, tuple(sorted(p.seen)), tuple(a for a in states if a in p.states)) for p in merged)
     total = sum(joint * math.prod(sizes[a] + (a in folded) for a in one.seen) for one in lookups)
-    terms = sum(BLANK * sizes[a] * held[a] for a in seen if blanks and held.get(a, 0) > 1)
     fetched = next(cost for size, cost in FETCH if 8 * total <= size) * (1 + joint / 100)  # further lines follow sooner
-    per_row = sum(fetched + PER_SEEN * len(one.seen) + PER_CELL * joint for one in lookups)
-    if len(lookups) == 1 and not terms:
+    per_row = sum(PER_SEEN * len(one.seen) for one in lookups)
+    open_axes = [[a for a in one.seen if blanks and a not in folded] for one in lookups]
+    for axes in open_axes:  # a table is read once for each combination of its blanks
+        read = math.prod(1 + BLANK * (sizes[a] - 1) for a in axes)
+        per_row += read * (fetched + PER_CELL * joint) + (PER_TERM * (read - 1) if axes else 0.0)
+    if len(lookups) == 1 and not any(open_axes):
         per_row += PER_COPY
     else:
-        per_row += PER_ROW + PER_STATE * joint + PER_LOOKUP * len(lookups) + terms * (PER_TERM + PER_CELL * joint)
+        per_row += PER_ROW + PER_STATE * joint + PER_LOOKUP * len(lookups)
     paged = max(0, total - IN_PAGES)
     per_draw = PER_SUMMED * work + PER_BUILT_CELL * total + PER_PAGED_CELL * paged
-    to_build = draws * per_draw + PER_BUILT_TABLE * len(parts)
+    to_build = draws * per_draw + PER_BUILT_TABLE * len(merged)
     return Layout(states, order, lookups, blanks, folded, joint, total, per_row, to_build)
 
 

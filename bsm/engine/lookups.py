@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,8 +19,8 @@ from bsm.engine.problem import Problem
 
 LOWEST = {torch.float64: -690.0, torch.float32: -80.0}  # logs below which a product might vanish
 DENSE = 10_000_000  # look-ups times seen columns up to which rows are found by one matrix product
+MASK_BITS = 62  # columns whose blanks are summed over in the row, each a bit of an integer
 IN_CACHE = 1000000  # numbers that a step of a product may hold: draws are taken in parts, to stay in the caches
-MASK_BITS = 62  # columns that may share tables, each a bit of an integer
 
 
 class UnknownCode(ValueError):
@@ -160,7 +159,7 @@ class Packed:
     def of(cls, tables: Tables) -> Packed:
         arrays = [t.detach().cpu().to(torch.float64).contiguous().numpy() for t in tables.values]
         sizes = [tables.problem.sizes[a] for a in tables.problem.seen]
-        shared = [c for c, held in enumerate(_times_held(tables)) if held > 1]
+        shared = [c for c, row in enumerate(tables.blank) if row < 0]
         few = tables.layout.blanks and 0 < len(shared) <= MASK_BITS
         bit = {c: b for b, c in enumerate(shared)} if few else {}
         with_bits = [
@@ -183,7 +182,7 @@ class Packed:
             joint=joint,
             kept=joint // tables.states,
             scales=tables.log_scale.detach().cpu().numpy(),
-            answers=_answers(tables, arrays[0]) if len(arrays) == 1 else None,
+            answers=None if len(arrays) > 1 or few else _answers(tables, arrays[0]),
             table_bits=_ints([sum(1 << b for b, _ in found) for found in with_bits]),
             bits=_ints([bit.get(c, -1) for c in range(len(sizes))]),
             bit_sizes=_ints([sizes[c] for c in shared]) if few else None,
@@ -222,11 +221,6 @@ def _answers(tables: Tables, values: np.ndarray) -> tuple[np.ndarray, np.ndarray
     strides = _ints([tables.strides[0][c] for c in range(len(tables.problem.seen))])
     p = np.ascontiguousarray(joint / np.where(possible, total, 1.0)[..., None])
     return strides, p, np.ascontiguousarray(log_p)
-
-
-def _times_held(tables: Tables) -> list[int]:
-    counts = Counter(c for steps in tables.strides for c in steps)
-    return [counts[c] for c in range(len(tables.problem.seen))]
 
 
 def _ints(values: Sequence[int]) -> np.ndarray:

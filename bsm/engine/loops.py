@@ -1,9 +1,9 @@
 """The passes over rows of evidence, compiled: one core, no gradient. `lookups` says the same in torch.
 
 In all of them `codes` is [row, seen] with -1 for a blank. Table t begins at `offsets[t]` of `data`, `draw_steps[t]`
-further for each parameter draw (0 where the draws share it), and has a row of `joint` cells for each combination of some
-seen columns. Column c chooses among the rows of the tables `tables[starts[c]:starts[c + 1]]`: one more in its code moves
-each on by `strides`. A blank reads row `blank[c]`; where that is negative, the column has no row for blanks.
+further for each parameter draw (0 where the draws share it), and has a row of `joint` cells for each combination of
+some seen columns. Column c chooses among the rows of the tables `tables[starts[c]:starts[c + 1]]`: one more in its code
+moves each on by `strides`. A blank reads row `blank[c]`; where that is negative, the column has no row for blanks.
 
 Answers are written into `p` [draw, row, target] and `log_p` [draw, row]; an impossible row gets zeros and -inf.
 """
@@ -203,7 +203,7 @@ def with_blanks(  # type: ignore[no-untyped-def]
                     code = blank[c]
                     if code < 0:
                         mask |= one << bits[c]
-                        code = 0
+                        code = np.int64(0)
                 for i in range(starts[c], starts[c + 1]):
                     base[tables[i]] += code * strides[i]
             product[:] = 1.0

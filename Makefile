@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 PEERS := $(VENV)/.peers
 OUT ?= out
 ARGS ?=
+COUNT ?= 100000
 
 # The first Python of 3.11 or newer; or say which: make test PYTHON=/path/to/python
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu test-shapes lint notebooks evidence check figures look bench bench-gpu clean
+.PHONY: help install demo test test-slow test-gpu test-shapes lint notebooks evidence check check-engine figures look bench bench-gpu clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +69,9 @@ evidence: $(STAMP) ## rebuild each evidence.csv from its source.csv
 
 check: $(STAMP) ## files, reference questions and claims of every model
 	$(BIN)/bsm check models/
+
+check-engine: $(STAMP) ## 100,000 random networks against enumeration; stopped, it goes on where it was (COUNT=1000 for fewer)
+	$(BIN)/python -m tests.engine.many_networks --count $(COUNT) --state $(OUT)/check-engine.json
 
 figures look: $(STAMP) ## every figure in light, dark and grey, into out/review/
 	$(BIN)/python -m bsm.figures.look --out $(OUT)/review

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ class Asked:
 # --- counting worlds ---------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=16)
 def worlds(network: Network, without: str | None = None) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """State codes [world] of each variable, and the product of all tables but one, [draw, world]."""
     sizes = [len(v.states) for v in network.variables.values()]

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bsm.engine import compile, conditional
-from bsm.network.surgery import Shift, intervene
-from bsm.network.tables import Network, Table
+from bsm.network.surgery import intervene
+from bsm.network.tables import Network
 from tests.engine import asking
 from tests.engine.asking import Asked, agree, questions, random_question, random_soft
+from tests.engine.checking import new_mechanism
 from tests.engine.networks import FAMILIES, in_draw, random_network
 from tests.graphs import SHAPES, network_of
 
@@ -149,27 +150,6 @@ def test_likelihoods_count_only_up_to_a_constant_per_row():
 
 
 # --- interventions -----------------------------------------------------------------------------------------
-
-
-def new_mechanism(network: Network, name: str, kind: str, rng: np.random.Generator) -> tuple[object, Table]:
-    """What is passed to `intervene`, and the table that the variable then has, worked out here."""
-    table, states = network.tables[name], network.variables[name].states
-    if kind == "hard":
-        code = int(rng.integers(len(states)))
-        return states[code], Table(name, (), torch.eye(len(states), dtype=torch.float64)[[code]])
-    p = rng.dirichlet(np.ones(len(states)), size=1)
-    if kind == "distribution":
-        return dict(zip(states, p[0].tolist(), strict=True)), Table(name, (), torch.from_numpy(p))
-    if kind == "shift":
-        nats = rng.normal(size=len(states)) * 3
-        tilted = table.values.numpy() * np.exp(nats)
-        moved = Table(name, table.parents, torch.from_numpy(tilted / tilted.sum(-1, keepdims=True)))
-        return Shift(dict(zip(states, nats.tolist(), strict=True))), moved
-    before = network.order[: network.order.index(name)]
-    parents = tuple(str(n) for n in rng.permutation(before)[:2])
-    shape = (1, *(len(network.variables[p].states) for p in parents))
-    made = Table(name, parents, torch.from_numpy(rng.dirichlet(np.ones(len(states)), size=shape)))
-    return made, made
 
 
 @pytest.mark.parametrize("kind", ["hard", "distribution", "shift", "new parents"])

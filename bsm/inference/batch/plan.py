@@ -19,6 +19,15 @@ MOST_NUMBERS = 20_000_000  # of a chunk, over draws: some seconds of work
 MOST_CELLS = 1_000_000  # of a chunk, as text
 
 
+def check_options(draws: int, chunk: int | None, on_impossible: str) -> None:
+    """Refuse numbers and words that mean nothing."""
+    for name, number in (("draws", draws), ("chunk", chunk)):
+        if number is not None and number < 1:
+            raise SpecError(f"{name}={number} is given; 1 or more is accepted")
+    if on_impossible not in ("raise", "mask"):
+        raise SpecError(f"on_impossible={on_impossible!r} is not one of 'raise', 'mask'")
+
+
 @dataclass(frozen=True, eq=False)
 class Planned:
     """What will be done.

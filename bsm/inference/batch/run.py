@@ -21,7 +21,7 @@ from bsm.inference.batch.csv_files import CsvAnswers
 from bsm.inference.batch.journal import FRESH, Journal, alone, refuse_other_inputs, removed, replaced, sync_folder
 from bsm.inference.batch.parquet_files import ParquetAnswers
 from bsm.inference.batch.paths import Paths
-from bsm.inference.batch.plan import MOST_ROWS, Planned, planned
+from bsm.inference.batch.plan import MOST_ROWS, Planned, check_options, planned
 from bsm.inference.batch.progress import bar
 from bsm.inference.batch.question import Asked, posed, refuse_too_many_draws
 from bsm.inference.parallel import one_thread
@@ -104,7 +104,7 @@ def ask_batch(
         NetworkError: an unknown node or state in target, given or do.
         TooLarge: more memory is needed than there is.
     """
-    _check_options(draws, chunk, on_impossible)
+    check_options(draws, chunk, on_impossible)
     paths = Paths.checked(cases, out, model.path)
     say = tell or (lambda told: None)
     with one_thread(), torch.no_grad():
@@ -123,14 +123,6 @@ def ask_batch(
                 raise SpecError(f"{cases} was written to while it was read; {FRESH}")
             about = _published(paths, whole, _described(paths, plan, rests, done))
     return Batch(paths.out, paths.sidecar, about, done.rows - journal.rows)
-
-
-def _check_options(draws: int, chunk: int | None, on_impossible: str) -> None:
-    for name, number in (("draws", draws), ("chunk", chunk)):
-        if number is not None and number < 1:
-            raise SpecError(f"{name}={number} is given; 1 or more is accepted")
-    if on_impossible not in ("raise", "mask"):
-        raise SpecError(f"on_impossible={on_impossible!r} is not one of 'raise', 'mask'")
 
 
 @contextmanager

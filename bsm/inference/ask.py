@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bsm.engine import compile
+from bsm.engine import TooLarge, compile
+from bsm.engine.contraction import default_limit
+from bsm.graph import Role
 from bsm.inference.parameters import Space
 from bsm.motives.network import to_network
 from bsm.network.surgery import intervene
 from bsm.network.tables import Network
 from bsm.spec.model import Model
+
+BYTES = 8
 
 Setting = str | Mapping[str, float]
 
@@ -82,13 +86,16 @@ def ask(
 
     Raises:
         ImpossibleEvidence: what is given cannot happen; the message names the zero.
+        TooLarge: the tables of so many draws would not fit in memory.
         NetworkError: an unknown node or state.
     """
     space = Space.of(model.with_overlay(overlay).parameters)
     count = draws if space.names else 1
     theta = space.theta(space.prior_draws(count, seed))
+    if count > 1:
+        refuse_too_many_draws(to_network(model, overlay, space.theta(space.prior_draws(2, seed))), count)
     network = to_network(model, overlay, theta)
-    alias = _aliases(model, network)
+    alias = aliases(model.with_overlay(overlay))
     asked = tuple(alias(t) for t in ([target] if isinstance(target, str) else target))
     given = {alias(n): s for n, s in (given or {}).items()}
     do = {alias(n): s for n, s in (do or {}).items()}
@@ -98,13 +105,37 @@ def ask(
     return _answer(cut, asked, given, do, probabilities[:, 0], log_evidence[:, 0], count)
 
 
-def _aliases(model: Model, network: Network):  # type: ignore[no-untyped-def]
-    role = "influence"
+def aliases(model: Model) -> Callable[[str], str]:
+    """The node that a name means: the role `influence` names the node that has it."""
+    role = Role.INFLUENCE.value
 
     def named(name: str) -> str:
-        return model.graph.influence if name == role and name not in network.variables else name
+        return model.graph.influence if name == role and name not in model.nodes else name
 
     return named
+
+
+def refuse_too_many_draws(probe: Network, draws: int) -> None:
+    """Refuse tables that would not fit, before they are made.
+
+    Args:
+        probe: the network at two draws.
+
+    Raises:
+        TooLarge: with the numbers, and how many draws fit.
+    """
+    limit = default_limit(())
+    drawn = {n: t.values[0].numel() for n, t in probe.tables.items() if len(t.values) > 1}
+    each = BYTES * sum(drawn.values())
+    if each * draws <= limit:
+        return
+    name = max(drawn, key=lambda n: drawn[n])
+    fit = limit // each
+    raise TooLarge(
+        f"{draws} parameter draws of this model's tables take {each * draws:,} bytes and may take {limit:,}, a quarter "
+        f"of the memory; the largest is that of {name}, {drawn[name]:,} numbers a draw. At most {fit} draws "
+        f"fit: ask with --draws {max(1, fit)} or fewer"
+    )
 
 
 def _answer(

@@ -56,8 +56,7 @@ def ending(raised: BaseException) -> tuple[int, str]:
 
 
 def test_our_errors_and_those_of_files_are_told():
-    from bsm.engine.contraction import TooLarge
-    from bsm.engine import ImpossibleEvidence
+    from bsm.engine import ImpossibleEvidence, TooLarge
     from bsm.graph import GraphError
     from bsm.inference.posterior import TooFewEffective
     from bsm.network.tables import NetworkError

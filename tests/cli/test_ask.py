@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import bsm as library
@@ -80,3 +82,9 @@ def test_a_state_that_looks_like_a_distribution_is_a_state(tmp_path):
 )
 def test_mistakes_are_told(arguments, said):
     assert said in told("ask", TINY, *arguments)
+
+
+def test_draws_that_would_not_fit_are_refused_before_they_are_made():
+    """Tables of 500 draws of a large model once took the whole memory, and the process was killed."""
+    said = told("ask", TINY.parent / "alignment_faking", "motivation", "--draws", "1000000")
+    assert re.search(r"1000000 parameter draws .* take [\d,]+ bytes .* ask with --draws \d+ or fewer", said)

@@ -15,7 +15,6 @@ import torch
 import bsm
 from bsm.engine import ImpossibleEvidence, TooLarge, compile
 from bsm.inference.ask import weighted_interval
-from bsm.inference.batch import question
 from bsm.inference.batch.answers import Asker, Impossible, intervals, summarised
 from bsm.inference.batch.question import Posed
 from bsm.network.tables import Network, Table, Variable
@@ -233,7 +232,7 @@ def test_a_name_of_a_role_names_its_node_in_columns_too(tmp_path):
 
 
 def test_too_many_draws_are_refused_before_they_are_made(tmp_path, monkeypatch):
-    monkeypatch.setattr(question, "default_limit", lambda tensors: 100_000)
+    monkeypatch.setattr("bsm.inference.ask.default_limit", lambda tensors: 100_000)
     cases = written(tmp_path / "cases.csv", ("z",), [["yes"]])
     with pytest.raises(
         TooLarge, match=r"10000 parameter draws .* At most \d+ draws fit: ask with --draws \d+ or fewer"

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bsm.inference.ask import aliases
 from bsm.inference.batch.about import digest_of, software
 from bsm.inference.batch.answers import columns_of
 from bsm.inference.batch.columns import Columns, matched
 from bsm.inference.batch.paths import Cases, Paths
-from bsm.inference.batch.question import Asked, Posed, aliases, model_digest, probed
+from bsm.inference.batch.question import Asked, Posed, model_digest, probed
 from bsm.spec.model import SpecError
 
 MOST_ROWS = 20_000  # of a chunk

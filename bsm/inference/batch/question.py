@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from bsm.engine import TooLarge
-from bsm.engine.contraction import default_limit
 from bsm.engine.elimination import names_of
 from bsm.engine.rows import read
-from bsm.graph import Role
-from bsm.inference.ask import Setting
+from bsm.inference.ask import Setting, aliases
 from bsm.inference.parameters import Space
 from bsm.motives.network import to_network
 from bsm.network.surgery import intervene
@@ -68,16 +66,6 @@ class Asked:
     def changed(self) -> Model:
         """The model under its overlay."""
         return self.model.with_overlay(self.overlay)
-
-
-def aliases(model: Model) -> Callable[[str], str]:
-    """The node that a name means: the role `influence` names the node that has it."""
-    role = Role.INFLUENCE.value
-
-    def named(name: str) -> str:
-        return model.graph.influence if name == role and name not in model.nodes else name
-
-    return named
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,29 +146,6 @@ def probed(asked: Asked) -> tuple[Asked, Posed]:
     """The question at two parameter draws; asked of no more than one where no table depends on them."""
     probe = posed(asked, 2 if asked.uncertain else 1)
     return (asked if probe.network.draws > 1 else replace(asked, draws=1, seed=0, uncertain=False)), probe
-
-
-def refuse_too_many_draws(probe: Network, draws: int) -> None:
-    """Refuse tables that would not fit, before they are made.
-
-    Args:
-        probe: the network at two draws.
-
-    Raises:
-        TooLarge: with the numbers, and how many draws fit.
-    """
-    limit = default_limit(())
-    drawn = {n: t.values[0].numel() for n, t in probe.tables.items() if len(t.values) > 1}
-    each = BYTES * sum(drawn.values())
-    if each * draws <= limit:
-        return
-    name = max(drawn, key=lambda n: drawn[n])
-    fit = limit // each
-    raise TooLarge(
-        f"{draws} parameter draws of this model's tables take {each * draws:,} bytes and may take {limit:,}, a quarter "
-        f"of the memory; the largest is that of {name}, {drawn[name]:,} numbers a draw. At most {fit} draws "
-        f"fit: ask with --draws {max(1, fit)} or fewer"
-    )
 
 
 def model_digest(model: Model) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from bsm.engine import ImpossibleEvidence, TooLarge, compile
 from bsm.engine.contraction import default_limit
-from bsm.inference.ask import Setting
+from bsm.inference.ask import Setting, refuse_too_many_draws
 from bsm.inference.batch.about import columns_described, digest_of, line, rests_on
 from bsm.inference.batch.answers import Asker, Impossible
 from bsm.inference.batch.csv_files import CsvAnswers
@@ -23,7 +23,7 @@ from bsm.inference.batch.parquet_files import ParquetAnswers
 from bsm.inference.batch.paths import Paths
 from bsm.inference.batch.plan import MOST_ROWS, Planned, check_options, planned
 from bsm.inference.batch.progress import bar
-from bsm.inference.batch.question import Asked, posed, refuse_too_many_draws
+from bsm.inference.batch.question import Asked, posed
 from bsm.inference.parallel import one_thread
 from bsm.spec.model import Model, SpecError
 

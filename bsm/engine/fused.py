@@ -74,9 +74,8 @@ class Fused:
             return found
         except Exception as error:  # a missing compiler, an unknown device, a bug of theirs: all answered plainly
             self.wanted = False
-            self.note = (
-                f"not fused, for torch.compile failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
-            )
+            said = (str(error).splitlines() or [""])[0][:200]
+            self.note = f"not fused, for torch.compile failed: {type(error).__name__}: {said}"
             return row_pass(codes, *rest)
 
     def _worth(self, codes: Tensor, values: Sequence[Tensor]) -> bool:

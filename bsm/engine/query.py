@@ -160,6 +160,8 @@ class Query:
         variable by variable, given those drawn before. A masked impossible row has codes of -1. Arguments and errors
         as in calling.
         """
+        if count < 0:
+            raise ValueError(f"count={count} samples cannot be drawn; ask for none or more")
         codes, weights = self._taken(rows, soft, on_impossible)
         found, log_p = posterior_samples(
             self.network, self.target, self.seen, self.prepared.checked(codes), weights, count, seed, self.max_bytes
@@ -180,7 +182,8 @@ class Query:
         codes = codes.to(self.device) if codes.device != self.device else codes
         if soft:
             for name, given in soft.items():
-                weights[name] = given * weights[name] if name in weights else given
+                here = evidence.tensor(name, given).to(self.device)
+                weights[name] = here * weights[name].to(self.device) if name in weights else here
         if weights:
             weights = evidence.checked(self.network, {n: w.to(self.device) for n, w in weights.items()}, len(codes))
         return codes, weights

@@ -147,6 +147,14 @@ def one_hot(network: Network, seen: Sequence[str], codes: Tensor) -> dict[str, T
     return found
 
 
+def tensor(name: str, given: object) -> Tensor:
+    """Likelihoods given beside the rows, of which `checked` checks the rest."""
+    if isinstance(given, Tensor):
+        return given
+    kind = type(given).__name__
+    raise NetworkError(f"the likelihoods of {name} are a {kind}; give a torch.float64 tensor [row, state]")
+
+
 def checked(network: Network, weights: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
     """Weights as [draw, row, state].
 

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from bsm.engine import compile, loops, prepared
 from bsm.engine.factors import RangeLost
 from bsm.engine.lookups import MASK_BITS
-from bsm.network.tables import Network, NetworkError, Table
+from bsm.network.tables import Network, NetworkError, Table, Variable
 from tests.engine.asking import Asked, agree, answers, questions, random_question
 from tests.engine.forcing import forced, found
 from tests.engine.networks import binary, hidden_chain, random_network
+from tests.graphs import random_table
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 LOOPS = ("copied", "multiplied", "rescaled", "with_blanks")
@@ -157,6 +158,22 @@ def test_no_table_fits_and_rows_are_eliminated():
         without += "by elimination in every row" in str(query.plan)
         agree(query.drawn(asked.codes, on_impossible="mask"), asked)
     assert without >= 35
+
+
+@pytest.mark.parametrize(("target", "seen"), [("ac", "b"), ("ab", "c"), ("bc", "c"), ("c", "")])
+def test_one_state_and_more_states_than_a_row_may_carry(target: str, seen: str):
+    """5,000 states asked about are eliminated in every row; seen, they are rows of a table."""
+    rng = np.random.default_rng(8)
+    states = {"a": 1, "b": 3, "c": 5_000}
+    variables = {n: Variable(n, tuple(f"{n}{i}" for i in range(k))) for n, k in states.items()}
+    tables = {
+        "a": random_table(variables, "a", (), "dense", rng),
+        "b": random_table(variables, "b", ("a",), "dense", rng),
+        "c": random_table(variables, "c", ("b",), "sparse", rng),
+    }
+    codes = torch.from_numpy(rng.integers(-1, [states[n] for n in seen], size=(4, len(seen))))
+    asked = Asked(Network(variables, tables), tuple(target), tuple(seen), codes)
+    agree(compile(asked.network, asked.target, asked.seen).drawn(codes, on_impossible="mask"), asked)
 
 
 @pytest.mark.parametrize("expected_rows", [1, 100, 10**9])

@@ -202,6 +202,7 @@ def weights(*shape: int) -> torch.Tensor:
         ({"a": -weights(2, 3)}, "weights of a have an entry that is negative or not finite"),
         ({"a": weights(2, 3) * math.nan}, "negative or not finite"),
         ({"a": weights(2, 3) * math.inf}, "negative or not finite"),
+        ({"a": [[1.0, 2.0, 3.0]]}, r"likelihoods of a are a list; give a torch.float64 tensor \[row, state\]"),
     ],
 )
 def test_likelihoods_that_cannot_be(soft, message: str):

@@ -133,6 +133,13 @@ def test_shapes_zero_rows_and_targets_that_were_seen():
     assert compile(network_of(SHAPES["diamond"], rng), (), ["b"]).sample(torch.tensor([[1]]), 7, 0).shape == (7, 1, 0)
 
 
+def test_how_many_samples():
+    query = compile(network_of(SHAPES["diamond"], np.random.default_rng(8)), "a", ["b"])
+    assert query.sample([{}], 0, 0).shape == (0, 1, 1)
+    with pytest.raises(ValueError, match="count=-1 samples cannot be drawn"):
+        query.sample([{}], -1, 0)
+
+
 def test_the_rare_and_the_impossible():
     """Given what happens once in 1e300, the samples are certain; a masked impossible row is -1."""
     network = binary(("x", (), [1 - 1e-300, 1e-300]), ("y", ("x",), [[1.0, 0.0], [0.5, 0.5]]), ("z", (), [1.0, 0.0]))

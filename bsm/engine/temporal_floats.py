@@ -7,7 +7,7 @@ reassociation would undo the rounding tricks below: each states its own. Flags o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -33,19 +33,22 @@ _FRACTION, _BIAS = 52, 1023
 
 
 @compiled_as
+@no_type_check
 def _as_float(typing: Any, bits: Any) -> Any:
     """The float64 with these bits."""
     return types.float64(types.int64), lambda ctx, b, sig, args: b.bitcast(args[0], ir.DoubleType())
 
 
 @compiled_as
+@no_type_check
 def _as_int(typing: Any, value: Any) -> Any:
     """The bits of a float64."""
     return types.int64(types.float64), lambda ctx, b, sig, args: b.bitcast(args[0], ir.IntType(64))
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _series(r):  # type: ignore[no-untyped-def]
+@no_type_check
+def _series(r):
     """exp(r) for |r| <= 0.35, by Taylor's series (cut where the next term is below 5e-18)."""
     last = 1 / 39916800.0 + r * (1 / 479001600.0 + r * (1 / 6227020800.0))
     late = 1 / 5040.0 + r * (1 / 40320.0 + r * (1 / 362880.0 + r * (1 / 3628800.0 + r * last)))
@@ -53,7 +56,8 @@ def _series(r):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN)
-def exponential(x):  # type: ignore[no-untyped-def]
+@no_type_check
+def exponential(x):
     """exp(x) for x in [-460, 0], to an ulp; 2e-200 below, so that times a number above TINY it is not 0."""
     x = LEAST if x < LEAST else x
     shifted = x * _PER_LN2 + _ROUND
@@ -63,7 +67,8 @@ def exponential(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN)
-def split_exponential(x):  # type: ignore[no-untyped-def]
+@no_type_check
+def split_exponential(x):
     """(m, n) with exp(x) = m * 2**n, n whole and m near one, for any finite x <= 0."""
     n = np.rint(x * _PER_LN2)
     r = (x - n * _LN2_HIGH) - n * _LN2_LOW
@@ -71,7 +76,8 @@ def split_exponential(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN)
-def power_of_two(n):  # type: ignore[no-untyped-def]
+@no_type_check
+def power_of_two(n):
     """2**n for whole n <= 1023; 0 below -1022."""
     inside = n >= -1022.0
     n = n if inside else -1022.0
@@ -80,25 +86,29 @@ def power_of_two(n):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN)
-def exponent(x):  # type: ignore[no-untyped-def]
+@no_type_check
+def exponent(x):
     """Whole n with 2**n <= x < 2**(n + 1), for a normal x > 0."""
     return float((_as_int(x) >> _FRACTION) - _BIAS)
 
 
 @njit(cache=True, fastmath=PLAIN)
-def mantissa(x):  # type: ignore[no-untyped-def]
+@no_type_check
+def mantissa(x):
     """x / 2**exponent(x), in [1, 2), for a normal x > 0."""
     return _as_float((_as_int(x) & ((1 << _FRACTION) - 1)) | (_BIAS << _FRACTION))
 
 
 @njit(cache=True, fastmath=False)
-def unfit(x):  # type: ignore[no-untyped-def]
+@no_type_check
+def unfit(x):
     """1 if x is no log-likelihood: NaN, +inf, or so large that sums of it say nothing of small ones; else 0."""
     return 0.0 if abs(x) <= LARGEST or x == -np.inf else 1.0
 
 
 @njit(cache=True, fastmath=False)
-def added(total, lost, value):  # type: ignore[no-untyped-def]
+@no_type_check
+def added(total, lost, value):
     """(total + value, what rounding lost so far): Kahan's sum; begin with (0, 0)."""
     value -= lost
     new = total + value

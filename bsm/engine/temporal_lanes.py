@@ -7,6 +7,7 @@ the lanes, and the step itself is a matrix product (`temporal_tile`). A group is
 from __future__ import annotations
 
 import math
+from typing import no_type_check
 
 import numpy as np
 from numba import njit
@@ -34,7 +35,8 @@ def padded(states: int) -> int:
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _forward(step, stride, ahead, alpha, ratio, total, said):  # type: ignore[no-untyped-def]
+@no_type_check
+def _forward(step, stride, ahead, alpha, ratio, total, said):
     """Filter in place: `alpha` holds log-likelihoods and becomes the filtered probabilities.
 
     Args:
@@ -95,7 +97,8 @@ def _forward(step, stride, ahead, alpha, ratio, total, said):  # type: ignore[no
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _backward(step, stride, alpha, ratio, ahead, message, said):  # type: ignore[no-untyped-def]
+@no_type_check
+def _backward(step, stride, alpha, ratio, ahead, message, said):
     """Smooth in place: `ratio` of `_forward` becomes the smoothed probabilities; `ahead`, `message` are scratch.
 
     beta[t, i] = sum over j of transition[i, j] * ratio[t + 1, j] * beta[t + 1, j], and smoothed = alpha * beta, which
@@ -132,7 +135,8 @@ def _backward(step, stride, alpha, ratio, ahead, message, said):  # type: ignore
 
 
 @njit(cache=True, fastmath=PLAIN, nogil=True)
-def scan(initial, transition, evidence, numbers, runs, lanes, filtered, smoothed, total, said):  # type: ignore[no-untyped-def]
+@no_type_check
+def scan(initial, transition, evidence, numbers, runs, lanes, filtered, smoothed, total, said):
     """Filter, and smooth where `smoothed` has room.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import no_type_check
+
 import numpy as np
 from numba import njit
 
@@ -12,7 +14,8 @@ NOWHERE = -1  # the states of a path through impossible evidence
 
 
 @njit(cache=True, nogil=True)
-def best(initial, transition, evidence, numbers, paths, joint):  # type: ignore[no-untyped-def]
+@no_type_check
+def best(initial, transition, evidence, numbers, paths, joint):
     """The path with the largest joint probability with the evidence; of equals, the one whose states come first.
 
     Args:
@@ -47,7 +50,8 @@ def best(initial, transition, evidence, numbers, paths, joint):  # type: ignore[
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _chosen(weights, uniform):  # type: ignore[no-untyped-def]
+@no_type_check
+def _chosen(weights, uniform):
     """The state at this quantile of the weights; never one of weight zero."""
     left = 0.0
     for weight in weights:
@@ -64,7 +68,8 @@ def _chosen(weights, uniform):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN, nogil=True)
-def drawn(filtered, turned, numbers, uniform, paths):  # type: ignore[no-untyped-def]
+@no_type_check
+def drawn(filtered, turned, numbers, uniform, paths):
     """Backward sampling from filtered probabilities [sequence, time, state].
 
     Args:
@@ -89,7 +94,8 @@ def drawn(filtered, turned, numbers, uniform, paths):  # type: ignore[no-untyped
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _weights(m, x, a, e, into):  # type: ignore[no-untyped-def]
+@no_type_check
+def _weights(m, x, a, e, into):
     """m * 2**x * a * 2**e, scaled so that the largest is near one."""
     most = -np.inf
     for k in range(m.shape[0]):
@@ -99,7 +105,8 @@ def _weights(m, x, a, e, into):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN, nogil=True)
-def drawn_wide(start, places, a, e, turned, shift, evidence, numbers, uniform, paths):  # type: ignore[no-untyped-def]
+@no_type_check
+def drawn_wide(start, places, a, e, turned, shift, evidence, numbers, uniform, paths):
     """As `drawn`, from the inputs of `temporal_wide.scan`; paths through impossible evidence become NOWHERE."""
     steps, states = evidence.shape[1], evidence.shape[2]
     m, x = np.empty((steps, states)), np.empty((steps, states))

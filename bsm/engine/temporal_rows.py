@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import no_type_check
 
 import numpy as np
 from numba import njit
@@ -12,7 +13,8 @@ from bsm.engine.temporal_lanes import DOUBTFUL, POSSIBLE, UNFIT
 
 
 @njit(cache=True, fastmath=FAST)
-def _multiply(x, a, w):  # type: ignore[no-untyped-def]
+@no_type_check
+def _multiply(x, a, w):
     """w[j] = sum over i of x[i] * a[i, j], four i at once."""
     states = x.shape[0]
     w[:] = 0.0
@@ -26,7 +28,8 @@ def _multiply(x, a, w):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=FAST)
-def _forward(initial, steps, evidence, alpha, ratio, keep):  # type: ignore[no-untyped-def]
+@no_type_check
+def _forward(initial, steps, evidence, alpha, ratio, keep):
     """Fill `alpha`, the filtered probabilities, and where `keep` also `ratio`, as `temporal_lanes` does.
 
     Args:
@@ -70,7 +73,8 @@ def _forward(initial, steps, evidence, alpha, ratio, keep):  # type: ignore[no-u
 
 
 @njit(cache=True, fastmath=FAST)
-def _backward(steps, alpha, ratio):  # type: ignore[no-untyped-def]
+@no_type_check
+def _backward(steps, alpha, ratio):
     """Turn `ratio` into the smoothed probabilities; `steps` are the transposed transitions. Returns doubts."""
     last, states, varying = alpha.shape[0] - 1, alpha.shape[1], steps.shape[0] > 1
     message, ahead, doubts = ratio[last].copy(), np.empty(states), 0.0
@@ -90,7 +94,8 @@ def _backward(steps, alpha, ratio):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def scan(initial, transition, turned, evidence, numbers, filtered, smoothed, total, said):  # type: ignore[no-untyped-def]
+@no_type_check
+def scan(initial, transition, turned, evidence, numbers, filtered, smoothed, total, said):
     """Filter, and smooth where `smoothed` has room.
 
     Args:

@@ -7,6 +7,8 @@ such a matrix is done again with a place per entry (`temporal_wide`).
 
 from __future__ import annotations
 
+from typing import no_type_check
+
 import numpy as np
 from numba import njit
 
@@ -17,7 +19,8 @@ from bsm.engine.temporal_wide import multiply as multiply_wide
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _scaled(values, places):  # type: ignore[no-untyped-def]
+@no_type_check
+def _scaled(values, places):
     """Bring the largest value of each row to [1, 2); whether a positive value is below TINY of it."""
     doubts = False
     for i in range(values.shape[0]):
@@ -36,7 +39,8 @@ def _scaled(values, places):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _product(left, above, right, places, term, out, total):  # type: ignore[no-untyped-def]
+@no_type_check
+def _product(left, above, right, places, term, out, total):
     """out, total = (left, above) times (right, places); whether a positive value might be lost. `term` is scratch."""
     size, doubts = left.shape[0], False
     for i in range(size):
@@ -52,7 +56,8 @@ def _product(left, above, right, places, term, out, total):  # type: ignore[no-u
 
 
 @njit(cache=True, nogil=True)
-def narrow(matrices, steps, values, places, doubtful):  # type: ignore[no-untyped-def]
+@no_type_check
+def narrow(matrices, steps, values, places, doubtful):
     """values * 2**places = matrices**steps; matrices, values [any, size, size], size a multiple of LANES."""
     size = matrices.shape[1]
     term, spare, apart = np.empty((size, size)), np.empty((size, size)), np.empty(size)
@@ -74,7 +79,8 @@ def narrow(matrices, steps, values, places, doubtful):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True)
-def wide(m, x, steps, values, places):  # type: ignore[no-untyped-def]
+@no_type_check
+def wide(m, x, steps, values, places):
     """values * 2**places = (m * 2**x)**steps, all [any, state, state]."""
     states = m.shape[1]
     top, spare, apart = np.empty(states), np.empty((states, states)), np.empty((states, states))

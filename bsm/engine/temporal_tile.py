@@ -6,7 +6,7 @@ than the work for matrices of 8 to 64 states (about twice the time at 32), and a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, no_type_check
 
 from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba import njit, types
@@ -71,13 +71,15 @@ def _emit(ctx: Any, b: Any, sig: Any, args: Any) -> Any:
 
 
 @compiled_as
+@no_type_check
 def _tile(typing: Any, a: Any, along: Any, across: Any, x: Any, w: Any, count: Any, lanes: Any) -> Any:
     """w[k, g] = sum over i < count of a[i * along + k * across] * x[i, g], for ROWS k and LANES g."""
     return types.void(*[types.intp] * 7), _emit
 
 
 @njit(cache=True)
-def multiply(a, along, across, x, w, count, rows, lanes):  # type: ignore[no-untyped-def]
+@no_type_check
+def multiply(a, along, across, x, w, count, rows, lanes):
     """w[k, g] = sum over i < count of a[i, k] * x[i, g], for k < rows.
 
     Args:

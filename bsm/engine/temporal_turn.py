@@ -5,7 +5,7 @@ A plain loop moves one number at a time, which cost as much as half of the arith
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -55,6 +55,7 @@ def _moved(builder: Any, sources: list[Any], targets: list[Any], ctx: Any) -> An
 
 
 @compiled_as
+@no_type_check
 def _into_lanes(typing: Any, addresses: Any, offset: Any, target: Any, stride: Any) -> Any:
     """BLOCK values from each of BLOCK listed rows become BLOCK lanes of BLOCK rows that are `stride` bytes apart."""
 
@@ -65,6 +66,7 @@ def _into_lanes(typing: Any, addresses: Any, offset: Any, target: Any, stride: A
 
 
 @compiled_as
+@no_type_check
 def _into_rows(typing: Any, source: Any, stride: Any, addresses: Any, offset: Any) -> Any:
     """The way back."""
 
@@ -75,14 +77,16 @@ def _into_rows(typing: Any, source: Any, stride: Any, addresses: Any, offset: An
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _starts(table, rows, low, starts):  # type: ignore[no-untyped-def]
+@no_type_check
+def _starts(table, rows, low, starts):
     """Addresses of BLOCK rows of `table` [any, time, state], from rows[low] on; the last stands for all beyond."""
     for lane in range(BLOCK):
         starts[lane] = table[rows[min(low + lane, rows.shape[0] - 1)]].ctypes.data
 
 
 @njit(cache=True, fastmath=PLAIN)
-def read(evidence, rows, into):  # type: ignore[no-untyped-def]
+@no_type_check
+def read(evidence, rows, into):
     """Copy these rows of the evidence to `into` [time, state, lane]; spare lanes repeat the last row."""
     steps, states, lanes = into.shape
     whole = steps * states // BLOCK * BLOCK
@@ -98,7 +102,8 @@ def read(evidence, rows, into):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN)
-def write(values, rows, out):  # type: ignore[no-untyped-def]
+@no_type_check
+def write(values, rows, out):
     """Copy the lanes of [time, state, lane] to these rows of `out`."""
     steps, states, lanes = values.shape
     starts, flat = np.empty(BLOCK, dtype=np.int64), values.reshape(steps * states, lanes)

@@ -8,6 +8,7 @@ is never rounded to zero, so that later evidence may still single it out. About 
 from __future__ import annotations
 
 import math
+from typing import no_type_check
 
 import numpy as np
 from numba import njit
@@ -29,7 +30,8 @@ NONE = -1e307
 
 
 @njit(cache=True, fastmath=PLAIN)
-def multiply(m, x, a, e, into, power, top):  # type: ignore[no-untyped-def]
+@no_type_check
+def multiply(m, x, a, e, into, power, top):
     """into * 2**power [j] = sum over i of m[i] * 2**x[i] * a[i, j] * 2**e[i, j]; `top` is scratch."""
     states = m.shape[0]
     top[:] = LOWEST
@@ -49,7 +51,8 @@ def multiply(m, x, a, e, into, power, top):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _weigh(values, m, x):  # type: ignore[no-untyped-def]
+@no_type_check
+def _weigh(values, m, x):
     """Split exp(values - their largest) into m * 2**x; the largest, LOWEST where all are -inf, NaN if one is unfit."""
     top = LOWEST
     for value in values:
@@ -65,7 +68,8 @@ def _weigh(values, m, x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=PLAIN)
-def forward(start, places, a, e, evidence, m, x, seen, reach):  # type: ignore[no-untyped-def]
+@no_type_check
+def forward(start, places, a, e, evidence, m, x, seen, reach):
     """Fill m * 2**x [time, state], the filtered probabilities, and seen * 2**reach, the likelihoods up to a factor.
 
     Args:
@@ -105,7 +109,8 @@ def forward(start, places, a, e, evidence, m, x, seen, reach):  # type: ignore[n
 
 
 @njit(cache=True, fastmath=PLAIN)
-def _backward(a, e, m, x, seen, reach, smoothed):  # type: ignore[no-untyped-def]
+@no_type_check
+def _backward(a, e, m, x, seen, reach, smoothed):
     """Fill `smoothed`; a, e are the transposed transitions."""
     last, states = m.shape[0] - 1, m.shape[1]
     message, places = seen[last].copy(), reach[last].copy()
@@ -130,7 +135,8 @@ def _backward(a, e, m, x, seen, reach, smoothed):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, fastmath=PLAIN, nogil=True)
-def scan(start, places, a, e, turned, shift, evidence, numbers, filtered, smoothed, total, said):  # type: ignore[no-untyped-def]
+@no_type_check
+def scan(start, places, a, e, turned, shift, evidence, numbers, filtered, smoothed, total, said):
     """As `temporal_rows.scan`, with every number given as a pair: initial, transition, transposed transition."""
     steps, states = evidence.shape[1], evidence.shape[2]
     m, x = np.empty((steps, states)), np.empty((steps, states))

@@ -1,9 +1,9 @@
 """Filter and smoother against hmmlearn, dynamax and unrolled pyAgrum; powers of a matrix; one thread, equal answers.
 
 Alone: `python -m tests.benchmarks.temporal [--quick]`, on one processor. Peers that are not installed are left out.
-hmmlearn is its compiled inner loop (`scaling`), without the estimator around it; dynamax is jitted, vectorised over
-as many sequences as are fastest for it. Both take a part of the batch: time is per step of a sequence, and answers are
-newly made in every turn.
+hmmlearn is its compiled inner loop (`scaling`), without the estimator around it; dynamax is jitted and vectorised. It
+and we take as many sequences at once as are fastest for each. The peers take a part of the batch: time is per step of a
+sequence, and answers are newly made in every turn.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ SINGLE = Goal("B2", "one sequence: times faster than dynamax, jitted and warm", 
 MILLION = Goal("B2", "a million steps without evidence: milliseconds", 1, at_least=False)
 
 FLAGS = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-MOST_BYTES = 600_000_000  # of answers that are held at once
-CHUNKS = (20, 50, 200, 1000)  # sequences at once that dynamax is tried with
+CHUNKS = (20, 50, 200, 1000)  # sequences at once that each engine is tried with
 Answer = tuple[np.ndarray, np.ndarray, np.ndarray]  # filtered, smoothed, log evidence, sequences along axis 0
 
 
@@ -61,10 +60,10 @@ class Chains:
         return self.evidence.shape[0] * self.evidence.shape[1]
 
 
-def ours(chains: Chains) -> Callable[[], temporal.Smoothed]:
-    """All sequences, in parts whose answers fit in `MOST_BYTES`; the last part's answers are given back."""
+def ours(chains: Chains, at_once: int | None = None) -> Callable[[], temporal.Smoothed]:
+    """All sequences, so many at once; the answers of the last of them are given back."""
     initial, transition, evidence = map(torch.from_numpy, (chains.initial, chains.transition, chains.evidence))
-    parts = evidence.split(max(1, MOST_BYTES // (16 * evidence[0].numel()))) if evidence.ndim == 3 else (evidence,)
+    parts = evidence.split(at_once) if at_once else (evidence,)
 
     def call() -> temporal.Smoothed:
         for part in parts:
@@ -160,19 +159,21 @@ def findings(settings: Any = None) -> Iterator[Finding]:
 def _batch(states: int, steps: int, sequences: int, repeats: int) -> Iterator[Finding]:
     chains = Chains.random(states, steps, sequences)
     found = ours(chains.part(1000))()
-    runners = {"ours": Runner(ours(chains), chains.units)}
+    at_once = {"ours": _fastest(chains, ours)}
+    runners = {"ours": Runner(ours(chains, at_once["ours"]), chains.units)}
     if installed("hmmlearn"):
         part = chains.part(max(10, 20_000 // steps))
         _agree(found, by_hmmlearn(part)(), f"hmmlearn, {states} states, {steps} steps")
         runners["hmmlearn"] = Runner(by_hmmlearn(part), part.units)
     if installed("dynamax"):
-        part = chains.part(_fastest_chunk(chains))
+        at_once["dynamax"] = _fastest(chains, by_dynamax)
+        part = chains.part(at_once["dynamax"])
         _agree(found, by_dynamax(part)(), f"dynamax, {states} states, {steps} steps")
         runners["dynamax"] = Runner(by_dynamax(part), part.units)
     if len(runners) > 1:
         times = turns(runners, repeats)
         better = [min(turn) for turn in zip(*(times[name] for name in runners if name != "ours"), strict=True)]
-        beside = _beside(times) | {"sequences": sequences}
+        beside = _beside(times) | {"sequences": sequences, "at_once": at_once}
         goal = DENSE if (states, steps) == (32, 100) else BATCH
         yield Finding(goal, f"{states} states, {steps} steps", ratio(better, times["ours"]), beside=beside)
     if installed("pyagrum") and steps == 100 and states == 8:
@@ -185,13 +186,13 @@ def _batch(states: int, steps: int, sequences: int, repeats: int) -> Iterator[Fi
         yield Finding(UNROLLED, f"{states} states, {steps} steps", value, counts=False, beside=_beside(times))
 
 
-def _fastest_chunk(chains: Chains) -> int:
-    """How many sequences at once dynamax takes the least time per step for; each tried three times when warm."""
+def _fastest(chains: Chains, engine: Callable[[Chains], Callable[[], object]]) -> int:
+    """How many sequences at once take it the least time per step; each number tried five times when warm."""
     cost = {}
     for size in sorted({min(size, len(chains.evidence)) for size in CHUNKS}):
-        call = by_dynamax(chains.part(size))
+        call = engine(chains.part(size))
         call()
-        cost[size] = min(once(call) for _ in range(3)) / size
+        cost[size] = min(once(call) for _ in range(5)) / size
     return min(cost, key=cost.__getitem__)
 
 

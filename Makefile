@@ -53,6 +53,7 @@ $(PEERS): $(STAMP)
 
 bench: $(PEERS) ## this engine against its peers, one thread, into tests/benchmarks/results (ARGS="--quick", "--help")
 	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
+	$(BIN)/python -m tests.readme.measured
 
 bench-gpu: $(STAMP) ## this engine on a CUDA device against one core of the CPU
 	$(BIN)/python -m tests.benchmarks.gpu $(ARGS)

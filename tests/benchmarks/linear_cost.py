@@ -40,9 +40,9 @@ def draw(results: Mapping[str, Sequence[Mapping[str, Any]]], stem: Path) -> None
     least = min(sizes[-1]["seconds"]["median"] for sizes in results.values()) / 2
     proportional = [least * end / ends[-1] for end in ends]
     time.plot(ends, proportional, color=theme.muted, linewidth=LINE, linestyle=":", label="proportional to rows")
-    time.set(xscale="log", yscale="log", xlabel="rows of evidence", ylabel="seconds, one thread")
+    time.set(xscale="log", yscale="log", xlabel="rows of evidence", ylabel="processor seconds, one thread")
     memory.set(xscale="log", xlabel="rows of evidence", ylabel="peak memory of the process (MiB)")
-    memory.set_ylim(bottom=0)
+    memory.set_ylim(0, 1.15 * memory.get_ylim()[1])
     heading(time, theme, "Time grows with rows")
     heading(memory, theme, "Memory does not")
     legend(time, theme, loc="upper left")

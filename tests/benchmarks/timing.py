@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 
 TURN = 0.1  # seconds: what takes less is repeated within its turn, so that no cold cache decides
 
@@ -53,21 +53,21 @@ def without_collection() -> Iterator[None]:
 
 
 def once(call: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
+    """Processor seconds that one call takes: all run on one thread, and what else the machine does must not count."""
     with without_collection():
-        start = perf_counter()
+        start = process_time()
         call()
-        return perf_counter() - start
+        return process_time() - start
 
 
 def one_turn(runner: Runner) -> float:
-    """Seconds per unit of work: the mean of as many calls as fill a turn."""
-    calls, start = 0, perf_counter()
+    """Processor seconds per unit of work: the mean of as many calls as fill a turn."""
+    calls, start = 0, process_time()
     with without_collection():
-        while calls == 0 or (runner.again and perf_counter() - start < TURN):
+        while calls == 0 or (runner.again and process_time() - start < TURN):
             runner.call()
             calls += 1
-        return (perf_counter() - start) / calls / runner.units
+        return (process_time() - start) / calls / runner.units
 
 
 def turns(runners: Mapping[str, Runner], repeats: int) -> dict[str, list[float]]:

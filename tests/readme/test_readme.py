@@ -12,6 +12,7 @@ import bsm
 from bsm.cli import main
 from tests.cli.commands import printed
 from tests.readme.blocks import README, ROOT, TESTED, blocks, commands, languages
+from tests.readme.measured import PLACE, measured
 
 LONG = ("run", "models/alignment_faking")  # minutes: the slow test below runs it
 
@@ -19,6 +20,12 @@ LONG = ("run", "models/alignment_faking")  # minutes: the slow test below runs i
 @pytest.fixture
 def in_the_checkout(monkeypatch):
     monkeypatch.chdir(ROOT)
+
+
+def test_the_table_of_measurements_is_that_of_the_last_benchmark():
+    found = PLACE.search(README)
+    assert found is not None
+    assert found.group() == measured()
 
 
 def test_every_block_is_of_a_kind_that_is_tested():

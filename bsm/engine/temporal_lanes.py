@@ -98,16 +98,17 @@ def _forward(step, stride, ahead, alpha, ratio, total, said):
 
 @njit(cache=True, fastmath=PLAIN)
 @no_type_check
-def _backward(step, stride, alpha, ratio, ahead, message, said):
+def _backward(step, stride, alpha, ratio, ahead, message):
     """Smooth in place: `ratio` of `_forward` becomes the smoothed probabilities; `ahead`, `message` are scratch.
 
     beta[t, i] = sum over j of transition[i, j] * ratio[t + 1, j] * beta[t + 1, j], and smoothed = alpha * beta, which
     sums to one but for rounding; that is taken out now and then. A state that the past rules out takes no part, so
-    that its message cannot overflow.
+    that its message cannot overflow. Nothing need be doubted here: alpha is at least TINY, so what underflows is less
+    than 1e-307 of smoothed[t], and smoothed[t - 1] is an average of it.
     """
     steps, states, lanes = alpha.shape
     size = ahead.shape[0]
-    mass, least = np.ones(lanes), np.ones(lanes)
+    mass = np.ones(lanes)
     message[:] = ratio[steps - 1]
     ratio[steps - 1] = alpha[steps - 1]
     for t in range(steps - 2, -1, -1):
@@ -126,12 +127,8 @@ def _backward(step, stride, alpha, ratio, ahead, message, said):
         for k in range(states):
             for g in range(lanes):
                 beta = ahead[k, g] if now[k, g] > 0.0 else 0.0
-                least[g] = beta if 0.0 < beta < least[g] else least[g]
                 message[k, g] = beta * kept[k, g]
                 kept[k, g] = beta * now[k, g]
-    for g in range(lanes):
-        if least[g] < TINY and said[g] == POSSIBLE:
-            said[g] = DOUBTFUL
 
 
 @njit(cache=True, fastmath=PLAIN, nogil=True)
@@ -164,7 +161,7 @@ def scan(initial, transition, evidence, numbers, runs, lanes, filtered, smoothed
             _forward(step, stride, ahead, alpha, ratio, sums, told)
             write(alpha, here[:, 2], filtered)
             if smoothed.size:
-                _backward(step, stride, alpha, ratio, ahead, message, told)
+                _backward(step, stride, alpha, ratio, ahead, message)
                 write(ratio, here[:, 2], smoothed)
             for g in range(here.shape[0]):
                 total[here[g, 2]], said[here[g, 2]] = sums[g], told[g]

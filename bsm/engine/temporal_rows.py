@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from bsm.engine.temporal_floats import FAST, LOWEST, TINY, added, exponential, unfit
-from bsm.engine.temporal_lanes import DOUBTFUL, POSSIBLE, UNFIT
+from bsm.engine.temporal_lanes import DOUBTFUL, UNFIT
 
 
 @njit(cache=True, fastmath=FAST)
@@ -75,22 +75,20 @@ def _forward(initial, steps, evidence, alpha, ratio, keep):
 @njit(cache=True, fastmath=FAST)
 @no_type_check
 def _backward(steps, alpha, ratio):
-    """Turn `ratio` into the smoothed probabilities; `steps` are the transposed transitions. Returns doubts."""
+    """Turn `ratio` into smoothed probabilities, as `temporal_lanes` does; `steps` are the transposed transitions."""
     last, states, varying = alpha.shape[0] - 1, alpha.shape[1], steps.shape[0] > 1
-    message, ahead, doubts = ratio[last].copy(), np.empty(states), 0.0
+    message, ahead = ratio[last].copy(), np.empty(states)
     ratio[last] = alpha[last]
     for t in range(last - 1, -1, -1):
         _multiply(message, steps[t if varying else 0], ahead)
         mass = 0.0
         for k in range(states):
-            doubts += 1.0 if ahead[k] < TINY and ahead[k] > 0.0 and alpha[t, k] > 0.0 else 0.0
             mass += ahead[k] * alpha[t, k]
         mass = 1.0 / mass if mass > 0.0 else 0.0
         for k in range(states):
             beta = ahead[k] * mass
             message[k] = beta * ratio[t, k] if alpha[t, k] > 0.0 else 0.0
             ratio[t, k] = beta * alpha[t, k]
-    return doubts
 
 
 @njit(cache=True, nogil=True)
@@ -109,5 +107,5 @@ def scan(initial, transition, turned, evidence, numbers, filtered, smoothed, tot
         own, seen, here, steps = numbers[b, 0], numbers[b, 1], numbers[b, 2], numbers[b, 3]
         room = smoothed[here] if both else filtered[here]
         total[here], said[here] = _forward(initial[own], transition[steps], evidence[seen], filtered[here], room, both)
-        if both and _backward(turned[steps], filtered[here], room) > 0.0 and said[here] == POSSIBLE:
-            said[here] = DOUBTFUL
+        if both:
+            _backward(turned[steps], filtered[here], room)

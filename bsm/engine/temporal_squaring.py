@@ -20,28 +20,37 @@ from bsm.engine.temporal_wide import multiply as multiply_wide
 
 @njit(cache=True, fastmath=PLAIN)
 @no_type_check
-def _scaled(values, places):
-    """Bring the largest value of each row to [1, 2); whether a positive value is below TINY of it."""
-    doubts = False
+def _uneven(values):
+    """Whether an entry is below TINY of its row, so that scaling the row might round it to zero."""
+    for row in values:
+        most = row.max()
+        for value in row:
+            if 0.0 < value < TINY * most:
+                return True
+    return False
+
+
+@njit(cache=True, fastmath=PLAIN)
+@no_type_check
+def _scale(values, places):
+    """Bring the largest value of each row to [1, 2)."""
     for i in range(values.shape[0]):
         most = 0.0
         for k in range(values.shape[1]):
             most = max(most, values[i, k])
-        if most == 0.0:
-            places[i] = NONE
-            continue
-        up = -exponent(most)
-        places[i] -= up
+        up = -exponent(most) if most > 0.0 else 0.0
+        places[i] = places[i] - up if most > 0.0 else NONE
         for k in range(values.shape[1]):
             values[i, k] *= power_of_two(up)
-            doubts |= 0.0 < values[i, k] < TINY
-    return doubts
 
 
 @njit(cache=True, fastmath=PLAIN)
 @no_type_check
 def _product(left, above, right, places, term, out, total):
-    """out, total = (left, above) times (right, places); whether a positive value might be lost. `term` is scratch."""
+    """out, total = (left, above) times (right, places); whether a value might have been lost. `term` is scratch.
+
+    Values of `right` are products of two that were not doubted, so at least TINY**2.
+    """
     size, doubts = left.shape[0], False
     for i in range(size):
         most = NONE
@@ -52,7 +61,8 @@ def _product(left, above, right, places, term, out, total):
             doubts |= left[i, j] > 0.0 and term[i, j] < TINY and places[j] > NONE
         total[i] = above[i] + most
     multiply(term.ctypes.data, 1, size, right.ctypes.data, out.ctypes.data, size, size, size)
-    return _scaled(out, total) or doubts
+    _scale(out, total)
+    return doubts
 
 
 @njit(cache=True, nogil=True)
@@ -64,7 +74,8 @@ def narrow(matrices, steps, values, places, doubtful):
     base, above = np.empty((size, size)), np.empty(size)
     for b in range(matrices.shape[0]):
         base[:], above[:], left, started = matrices[b], 0.0, steps[b], False
-        doubtful[b] = _scaled(base, above)
+        doubtful[b] = _uneven(base)
+        _scale(base, above)
         values[b], places[b] = np.eye(size), 0.0
         while left > 0 and not doubtful[b]:
             if left & 1 and started:

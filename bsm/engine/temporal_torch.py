@@ -75,24 +75,19 @@ def _scaled(initial: Tensor, transition: Tensor, evidence: Tensor, both: bool) -
         total = total + mass.log().squeeze(-1)
         alpha.append(weight / mass)
         ratio.append(seen[:, t] / mass)
-    smoothed = None
-    if both:
-        smoothed, lost = _scaled_back(transition, alpha, ratio)
-        doubtful = doubtful | lost
+    smoothed = _scaled_back(transition, alpha, ratio) if both else None
     return Passed(torch.stack(alpha, 1), smoothed, total, doubtful, impossible & ~doubtful)
 
 
-def _scaled_back(transition: Tensor, alpha: list[Tensor], ratio: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """The smoothed probabilities, and in which sequences a message fell below TINY."""
+def _scaled_back(transition: Tensor, alpha: list[Tensor], ratio: list[Tensor]) -> Tensor:
+    """The smoothed probabilities."""
     smoothed, message = [alpha[-1]], ratio[-1]
-    lost = torch.zeros(len(message), dtype=torch.bool, device=message.device)
     for t in range(len(alpha) - 2, -1, -1):
         beta = _product(message, _step(transition, t).transpose(-1, -2))
         beta = beta.masked_fill(alpha[t] == 0, 0.0)  # what the past rules out takes no part, nor may it overflow
-        lost = lost | ((beta < TINY) & (beta > 0)).any(-1)
         smoothed.append(alpha[t] * beta)
         message = ratio[t] * beta
-    return torch.stack(smoothed[::-1], 1), lost
+    return torch.stack(smoothed[::-1], 1)
 
 
 def _in_logs(initial: Tensor, transition: Tensor, evidence: Tensor, both: bool) -> Passed:

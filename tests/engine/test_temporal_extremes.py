@@ -117,6 +117,31 @@ def test_paths_are_drawn_rightly_where_float64_alone_would_lose_a_state(seed, co
     assert all(path in likely for path in drawn.reshape(-1, 4).tolist())
 
 
+@pytest.mark.parametrize(("count", "gradient"), [(1, False), (20, False), (1, True)])
+def test_evidence_for_a_state_that_cannot_be_reached_changes_nothing(count, gradient):
+    """50 nats for it at each of 60 steps: its message would overflow, and infinity times zero is no number."""
+    transition = np.array([[0.7, 0.3, 0.0], [0.4, 0.6, 0.0], [0.1, 0.2, 0.7]])
+    evidence = np.random.default_rng(0).normal(size=(60, 3))
+    evidence[:, 2] += 50
+    agrees(Example(np.array([0.5, 0.5, 0.0]), transition, evidence), count, gradient=gradient)
+
+
+@pytest.mark.parametrize(("count", "gradient"), [(1, False), (20, False), (1, True)])
+def test_what_the_way_back_loses_is_below_what_can_be_held(count, gradient):
+    """A route of six crossings of 1e-60 each, next to states that are always refilled: forward nothing is small."""
+    stages, rare = 8, 1e-60
+    transition = np.zeros((stages + 2, stages + 2))
+    transition[0, : stages + 1] = 1 / (stages + 1)  # from the first anywhere, but for the last
+    for stage in range(1, stages + 1):
+        transition[stage, stage + 1 if stage < stages else 0] = rare
+        transition[stage, -1] = 1 - rare
+    transition[-1, -1] = 1.0
+    evidence = np.zeros((stages + 1, stages + 2))
+    evidence[1:, -1] = -np.inf  # nobody is seen in the last
+    initial = np.append(np.full(stages + 1, 1 / (stages + 1)), 0.0)
+    agrees(Example(initial, transition, evidence), count, gradient=gradient)
+
+
 @pytest.mark.parametrize("gradient", [False, True])
 @pytest.mark.parametrize("count", [1, 20])
 def test_what_is_added_to_the_largest_log_likelihood_is_not_lost(count, gradient):

@@ -89,6 +89,40 @@ def test_a_weight_that_all_but_vanished_takes_over():
     assert found.matrix[0, 2] > 0.999
 
 
+def test_a_route_that_is_lost_in_the_first_squares_takes_over():
+    """No entry is below 1e-90 of its row, yet the only way to the state that grows fastest is one of 1e-360."""
+    matrix = np.diag([0.5, 0.0, 0.0, 0.0, 0.9])
+    for i in range(4):
+        matrix[i, i + 1] = 1e-90
+    rows, log_scale = by_decimals(matrix, 2000)
+    found = power(torch.tensor(matrix), 2000)
+    np.testing.assert_allclose(found.matrix, rows, atol=1e-12)
+    np.testing.assert_allclose(found.log_scale, log_scale, rtol=1e-12)
+
+
+def test_a_route_through_a_row_that_all_but_vanished_takes_over():
+    """0 -> 1 -> 2 -> 3 -> 4 with two crossings of 1e-200, each the whole of its row; 0 -> 5 stays as large as it is."""
+    matrix = np.zeros((6, 6))
+    matrix[0, 1] = matrix[0, 5] = matrix[1, 2] = matrix[5, 5] = 1.0
+    matrix[2, 3] = matrix[3, 4] = 1e-200
+    matrix[4, 4] = 1.5
+    rows, log_scale = by_decimals(matrix, 4000)
+    found = power(torch.tensor(matrix), 4000)
+    np.testing.assert_allclose(found.matrix, rows, atol=1e-12)
+    np.testing.assert_allclose(found.log_scale, log_scale, rtol=1e-12)
+    assert found.matrix[0, 4] > 0.999
+
+
+def test_a_route_of_1e400_of_its_row_takes_over():
+    """Both numbers of the first row are ordinary, but one is so much larger that the other is nothing beside it."""
+    matrix = np.array([[1e200, 1e-200], [0.0, 1e250]])
+    rows, log_scale = by_decimals(matrix, 20)
+    found = power(torch.tensor(matrix), 20)
+    np.testing.assert_allclose(found.matrix, rows, atol=1e-12)
+    np.testing.assert_allclose(found.log_scale, log_scale, rtol=1e-12)
+    assert found.matrix[0, 1] > 0.999
+
+
 def test_a_diagonal_matrix_in_closed_form():
     kept = torch.tensor([[1.0, 0.5, 0.0], [2.0, 1e-300, 1e300]], dtype=torch.float64)
     found = power(torch.diag_embed(kept), 1e9)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
@@ -24,6 +24,7 @@ from bsm.engine import temporal
 from bsm.engine.temporal_power import power
 from tests.benchmarks.findings import Finding, rounded, same
 from tests.benchmarks.goals import Goal
+from tests.benchmarks.settings import FULL, QUICK
 from tests.benchmarks.timing import Runner, Spread, once, ratio, turns
 
 BATCH = Goal("B1", "filter and smoother, 10,000 sequences: times faster than the better of hmmlearn and dynamax", 2)
@@ -238,10 +239,6 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # libraries that ask for more threads get no more
     torch.set_num_threads(1)
-    from dataclasses import replace
-
-    from tests.benchmarks.settings import FULL, QUICK
-
     chosen = QUICK if asked.quick else FULL
     print(f"load average {os.getloadavg()[0]:.1f} of {os.cpu_count()} processors", flush=True)
     for finding in findings(replace(chosen, repeats=asked.repeats or chosen.repeats)):

@@ -115,6 +115,11 @@ def test_help_says_it():
 # --- processes that are stopped ------------------------------------------------------------------------------
 
 
+def heeds_ctrl_c() -> None:
+    """Tests that run in the background inherit that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Started:
     """`bsm ask --batch` in a process of its own."""
 
@@ -122,7 +127,9 @@ class Started:
         words = [sys.executable, "-m", "bsm", "ask", TINY, "motivation", "--batch", cases, "--out", out]
         words += ["--keep", "id", "--chunk", "10", "--on-impossible", "mask"]
         self.out = out
-        self.process = subprocess.Popen([*map(str, words)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [*map(str, words)], cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heeds_ctrl_c
+        )
 
     def at(self, rows: int) -> None:
         """Wait until some rows are on disk, or for the end."""

@@ -96,8 +96,7 @@ class Prepared:
         if not read:  # these tables cannot read blanks: the rows that have none go on as they would
             left = (self.checked(codes) < 0).any(1).numpy()
             whole = ~left
-            p[:, whole], log_p[:, whole], given_up, _ = self._filled(tables, np.ascontiguousarray(given[whole]))
-            left[np.flatnonzero(whole)[given_up]] = True
+            p[:, whole], log_p[:, whole], _, _ = self._filled(tables, np.ascontiguousarray(given[whole]))
         found, log_found = torch.from_numpy(p), torch.from_numpy(log_p)
         if blanks and left.any():
             at = torch.from_numpy(np.flatnonzero(left))

@@ -89,6 +89,18 @@ def test_states_that_the_evidence_all_but_excludes(rare: float):
         torch.testing.assert_close(p, torch.tensor(expected[name], dtype=torch.float64), rtol=1e-12, atol=1e-305)
 
 
+def test_marginals_that_do_not_sum_to_one_are_not_trusted():
+    """In any draw, of any variable; an impossible row has zeros, and is not lost."""
+    found = {
+        "x": torch.tensor([[[0.5, 0.5], [1.0, 0.0], [0.0, 0.0]], [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]]),
+        "y": torch.tensor([[[0.5, 0.5], [1.0, 1e-8], [0.0, 0.0]], [[0.5, 0.5], [0.5, 0.5], [0.5, torch.nan]]]),
+    }
+    log_p = torch.tensor([[0.0, 0.0, -torch.inf], [0.0, 0.0, 0.0]])
+    assert marginals._lost({n: p.double() for n, p in found.items()}, log_p).tolist() == [False, True, True]
+    log_p[1, 2] = -torch.inf
+    assert marginals._lost({n: p.double() for n, p in found.items()}, log_p).tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize("rare", RARE)
 def test_gradients_of_such_marginals_are_finite(rare: float):
     logits = torch.zeros(1, 2, dtype=torch.float64, requires_grad=True)

@@ -116,17 +116,22 @@ def tied(length: int, rng: np.random.Generator) -> Network:
     return binary(("x0", (), first), *steps)
 
 
-def test_more_combinations_of_blanks_than_a_loop_tries(reached: Counter):
+def test_more_combinations_of_blanks_than_a_loop_tries(reached: Counter, monkeypatch: pytest.MonkeyPatch):
+    """Every fourth row has 4096: these, and no others, are eliminated."""
     rng = np.random.default_rng(2)
     network = tied(13, rng)
     names = tuple(f"x{i}" for i in range(12))
     codes = torch.from_numpy(rng.integers(2, size=(20, 12)))
-    codes[::4] = -1  # 4096 combinations
+    codes[::4] = -1
     codes[1::4, 3:6] = -1
     query = forced(compile(network, "x12", names), 0, 1)
     assert len(query.prepared.tables(blanks=True).values) > 10
+    eliminate, eliminated = query.prepared.by_elimination, []
+    monkeypatch.setattr(query.prepared, "by_elimination", lambda c, w: eliminated.append(c) or eliminate(c, w))
     agree(query.drawn(codes), Asked(network, ("x12",), names, codes))
     assert reached["with_blanks"] == 1
+    assert len(eliminated) == 1
+    assert torch.equal(eliminated[0], codes[::4])
 
 
 def test_more_shared_columns_than_a_mask_has_bits():

@@ -244,14 +244,66 @@ class Prior:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """A look at the AI that it had to pass: an audit, a filter, a decision to deploy.
+
+    `caught` maps nodes to the states that count as being caught; its probability in the phase's contexts follows
+    from each motivation's policy. `detection` states the probability for each motivation instead. `looks` (k)
+    independent looks that are held out multiply the weight by (1 - q)^k. A look that is trained on (`held_out`
+    False) multiplies nothing: it leaves (1 - evasion) of q to every later look of the same name.
+    """
+
+    name: str
+    looks: Number
+    caught: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    detection: Mapping[str, Number] = field(default_factory=dict)  # motivation -> q, a probability per look
+    held_out: bool = True
+    evasion: Number = 0.0
+    provenance: Provenance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Motivation `source` turns into `target` with probability `rate` per selection, for a reason other than selection.
+
+    `transmission` adds itself times the share of `target` at that time (memes spread from those who have them).
+    `kind`: "atrophy" | "reflection" | "memetic" | "other".
+    """
+
+    source: str
+    target: str
+    rate: Number
+    transmission: Number = 0.0
+    kind: str = "other"
+    provenance: Provenance | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Phase:
-    """Selection: `selections` (n) at strength `eta`; `contexts` replaces tables of context roots in it."""
+    """A stretch of selection: `selections` (n) at strength `eta`, then its gates.
+
+    `kind` is a label of what it is. `dynamics`: "replicator" | "softmax_pg". `contexts` replaces tables of context
+    roots and `levers` sets levers while it lasts. `selected` maps nodes to the states that count as being selected;
+    the influence node where empty. `unexplored` lists joint actions (action -> states) that selection does not see
+    until they have been explored, which happens with probability `exploration` at each selection. `rl_steps` is a
+    label and enters nothing.
+    """
 
     name: str
     selections: Number
     eta: Number
     contexts: Mapping[str, tuple[Number, ...]] = field(default_factory=dict)
     provenance: Provenance | None = None
+    kind: str = "other"
+    dynamics: str = "replicator"
+    levers: Mapping[str, str] = field(default_factory=dict)
+    selected: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unexplored: tuple[Mapping[str, tuple[str, ...]], ...] = ()
+    exploration: Number = 0.0
+    gates: tuple[Gate, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    rl_steps: str | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +372,8 @@ class Model:
     support: tuple[Mapping[str, str], ...] | None  # situations; None: every combination of seen contexts
     observations: Mapping[str, Observation]
     variant_sd: Number | None  # sd, in logits, of the shift that a prompt variant gives all its rows
+    reading: str = "hypothesis"  # "hypothesis" | "mixture" | "dirichlet" | "votes" (design 3, share is not credence)
+    alpha: Number | None = None  # concentration of the shares of AIs around the mean, for "dirichlet"
     close: float = 0.9  # closeness at and above which an upstream target counts as close
     choices: tuple[Choice, ...] = ()
     headline: Headline | None = None

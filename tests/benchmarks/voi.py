@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numba import njit
 from torch import Tensor
 
 
@@ -23,5 +25,30 @@ def value_of_observing(joint: Tensor, utility: Tensor) -> Tensor:
 
     Source: Raiffa & Schlaifer (1961), Applied Statistical Decision Theory, chapter 4.
     """
-    expected = torch.einsum("...ts,dt->...ds", joint, utility)
-    return expected.amax(-2).sum(-1) - expected.sum(-1).amax(-1)
+    found = _values(joint.reshape(-1, *joint.shape[-2:]).contiguous().numpy(), utility.contiguous().numpy())
+    return torch.from_numpy(found).reshape(joint.shape[:-2])
+
+
+@njit(cache=True, fastmath=False)
+def _values(joint: np.ndarray, utility: np.ndarray) -> np.ndarray:
+    cases, targets, states = joint.shape
+    decisions = len(utility)
+    found = np.empty(cases)
+    expected, before = np.empty((decisions, states)), np.empty(decisions)
+    for case in range(cases):
+        expected[:] = 0.0
+        for t in range(targets):
+            for d in range(decisions):
+                worth = utility[d, t]
+                for s in range(states):
+                    expected[d, s] += worth * joint[case, t, s]
+        informed = 0.0
+        before[:] = 0.0
+        for s in range(states):
+            best = -np.inf
+            for d in range(decisions):
+                best = max(best, expected[d, s])
+                before[d] += expected[d, s]
+            informed += best
+        found[case] = informed - before.max()
+    return found

@@ -7,6 +7,7 @@ writes the answers. Where compiling fails, the plain pass answers, and `Fused.no
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -68,8 +69,10 @@ class Fused:
         if not self._worth(codes, values):
             return row_pass(codes, *rest)
         try:
-            self._compiled = self._compiled or torch.compile(row_pass, dynamic=True)
-            found = self._compiled(codes, *rest)
+            with warnings.catch_warnings():  # torch's compiler warns of torch's own scripts
+                warnings.filterwarnings("ignore", "`torch.jit.script", DeprecationWarning)
+                self._compiled = self._compiled or torch.compile(row_pass, dynamic=True)
+                found = self._compiled(codes, *rest)
             self.note = "fused into one kernel by torch.compile"
             return found
         except Exception as error:  # a missing compiler, an unknown device, a bug of theirs: all answered plainly

@@ -36,6 +36,8 @@ def all_marginals(
     Raises:
         TooLarge: not even one row fits in `max_bytes`.
     """
+    if not network.variables:
+        return {}, torch.zeros(1, rows, dtype=torch.float64, device=network.device)
     step = _rows_at_once(network, weights, max_bytes)
     parts = [_some(network, weights, start, min(step, rows - start), max_bytes) for start in range(0, rows, step)]
     if not parts:

@@ -65,6 +65,7 @@ class Prepared:
         self._expected = max(1, expected_rows)
         self._sizes = torch.tensor([len(network.variables[n].states) for n in seen], dtype=torch.int64)
         self._kept: dict[bool, Tables | None] = {}
+        self._versions = self._versions_now()
         if self.states <= JOINT and self.tables(blanks=False) is None:
             asked = self.elimination()
             if asked.tensors and asked.bytes(wide=False) > self.max_bytes:
@@ -82,6 +83,25 @@ class Prepared:
         if self.device.type == "cpu" and not self.problem.needs_gradient and not self.fused.wanted:
             return self.by_loops(codes)
         return self.by_torch(codes)
+
+    def refuse_changed(self) -> None:
+        """Tables made from a network are not those of the network any more once it is written to.
+
+        Raises:
+            NetworkError: a table was changed in place (as torch counts it) since this was prepared.
+        """
+        now = self._versions_now()
+        if now != self._versions:
+            name = next(n for n, a, b in zip(self.network.tables, self._versions, now, strict=True) if a != b)
+            raise NetworkError(
+                f"the table of {name!r} was changed in place after the question was compiled, so its answer would be "
+                "out of date; compile again, or change a copy (`bsm.intervene` gives one)"
+            )
+
+    def _versions_now(self) -> list[int]:
+        if any(t.values.is_inference() for t in self.network.tables.values()):
+            return []  # torch does not count what is done to these
+        return [t.values._version for t in self.network.tables.values()]
 
     def by_loops(self, codes: Tensor) -> Found:
         """By compiled look-ups; rows that these cannot answer, by elimination."""

@@ -108,7 +108,7 @@ class Query:
     def drawn(self, rows: object, *, soft: Mapping[str, Tensor] | None = None, on_impossible: str = "raise") -> Answer:
         """As calling, always with a leading axis of parameter draws."""
         codes, weights = self._taken(rows, soft, on_impossible)
-        self._refuse_large_answer(codes.shape[0])
+        self._refuse_large_answer(codes.shape[0], max((self.network.draws, *(len(w) for w in weights.values()))))
         p, log_p = self.prepared.answer(codes, weights)
         self._refuse_impossible(codes, weights, log_p, on_impossible)
         if len(self._shape) != 1:  # one target has the shape already
@@ -193,6 +193,7 @@ class Query:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         if on_impossible not in ("raise", "mask"):
             raise ValueError(f"on_impossible={on_impossible!r} is not one of 'raise', 'mask'")
+        self.prepared.refuse_changed()
         return self.read(rows, soft)
 
     def _shaped(self, found: Tensor) -> Tensor:
@@ -206,11 +207,11 @@ class Query:
 
     # --- refusing ---------------------------------------------------------------------------------------
 
-    def _refuse_large_answer(self, rows: int) -> None:
-        size = BYTES * self.network.draws * rows * (self.prepared.states + 1)
+    def _refuse_large_answer(self, rows: int, draws: int) -> None:
+        size = BYTES * draws * rows * (self.prepared.states + 1)
         if size > self.max_bytes:
             raise TooLarge(
-                f"the answer alone takes {readable(size)} ({self.network.draws} draws x {rows:,} rows x "
+                f"the answer alone takes {readable(size)} ({draws} draws x {rows:,} rows x "
                 f"{self.prepared.states:,} states of {list(self.target)}) and may take {readable(self.max_bytes)} "
                 "(max_bytes). Remedy: ask in batches with `stream`, about fewer variables at once, or raise max_bytes"
             )

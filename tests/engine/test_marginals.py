@@ -51,6 +51,12 @@ def test_zero_rows(seen: tuple[str, ...]):
     assert {p.shape for p in found.values()} == {(0, 2)}
 
 
+def test_a_network_of_nothing():
+    nothing = compile(Network({}, {}), ())
+    assert nothing.marginals([{}, {}]) == {}
+    assert nothing([{}, {}]).log_evidence.tolist() == [0.0, 0.0]
+
+
 def test_a_long_chain_equals_one_query_after_another():
     """400 observations: the evidence is 1e-100 or so, and each marginal as exact as its own query."""
     rng = np.random.default_rng(1)

@@ -63,6 +63,15 @@ def test_an_answer_that_does_not_fit():
     assert query(torch.zeros(80, 1, dtype=torch.int64)).probabilities.shape == (3, 80, 2, 2)
 
 
+def test_draws_that_only_likelihoods_bring_count_too():
+    network = network_of(SHAPES["diamond"], np.random.default_rng(0))
+    query = compile(network, ["a", "c"], ["b"], max_bytes=9_999)
+    rows, soft = torch.zeros(100, 1, dtype=torch.int64), torch.ones(3, 1, 2, dtype=torch.float64)
+    assert query(rows).probabilities.shape == (100, 2, 2)
+    with pytest.raises(TooLarge, match=r"3 draws x 100 rows x 4 states"):
+        query(rows, soft={"d": soft})
+
+
 def test_rows_and_draws_are_taken_in_parts_to_stay_within_memory():
     network = network_of(SHAPES["complete"], np.random.default_rng(4), states=3, draws=5)
     soft = {"d": torch.rand(64, 3, dtype=torch.float64), "c": torch.rand(64, 3, dtype=torch.float64)}

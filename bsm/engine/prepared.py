@@ -84,20 +84,6 @@ class Prepared:
             return self.by_loops(codes)
         return self.by_torch(codes)
 
-    def refuse_changed(self) -> None:
-        """Tables made from a network are not those of the network any more once it is written to.
-
-        Raises:
-            NetworkError: a table was changed in place (as torch counts it) since this was prepared.
-        """
-        now = self._versions_now()
-        if now != self._versions:
-            name = next(n for n, a, b in zip(self.network.tables, self._versions, now, strict=True) if a != b)
-            raise NetworkError(
-                f"the table of {name!r} was changed in place after the question was compiled, so its answer would be "
-                "out of date; compile again, or change a copy (`bsm.intervene` gives one)"
-            )
-
     def _versions_now(self) -> list[int]:
         if any(t.values.is_inference() for t in self.network.tables.values()):
             return []  # torch does not count what is done to these
@@ -190,9 +176,14 @@ class Prepared:
     # --- tables -----------------------------------------------------------------------------------------
 
     def tables(self, blanks: bool) -> Tables | None:
-        """The tables for rows with or without blanks; made anew where autograd must follow how. None: none fit."""
+        """The tables for rows with or without blanks. None: none fit.
+
+        Made anew where autograd must follow how, and where a table of the network was written to since.
+        """
         if self.problem.needs_gradient:
             return self._build(blanks)
+        if (now := self._versions_now()) != self._versions:
+            self._versions, self._kept = now, {}
         if blanks not in self._kept:
             self._kept[blanks] = self._build(blanks)
         return self._kept[blanks]

@@ -193,7 +193,6 @@ class Query:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         if on_impossible not in ("raise", "mask"):
             raise ValueError(f"on_impossible={on_impossible!r} is not one of 'raise', 'mask'")
-        self.prepared.refuse_changed()
         return self.read(rows, soft)
 
     def _shaped(self, found: Tensor) -> Tensor:

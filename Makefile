@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml
 	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
-	$(BIN)/python -c "from bsm.engine import loops; from bsm.evidence import compiled; loops.warm(); compiled.warm()"
+	$(BIN)/python -c "from bsm.engine import loops; from bsm.engine.temporal import compiled as chains; from bsm.evidence import compiled as rows; loops.warm(); chains.warm(); rows.warm()"
 	@touch $@
 
 demo: $(STAMP) ## the main job: motivations behind published alignment-faking results, into out/

@@ -1,7 +1,23 @@
-"""Pure numerics on networks: exact queries over all rows and parameter draws at once. Knows no motives."""
+"""Pure numerics on networks and chains over time: exact queries over all rows and draws at once. Knows no motives."""
 
 from bsm.engine.elimination import conditional
 from bsm.engine.errors import ImpossibleEvidence, TooLarge
 from bsm.engine.query import Answer, Query, compile
+from bsm.engine.temporal import Filtered, Path, Smoothed, filter, path, predict, sample, smooth
 
-__all__ = ["Answer", "ImpossibleEvidence", "Query", "TooLarge", "compile", "conditional"]
+__all__ = [
+    "Answer",
+    "Filtered",
+    "ImpossibleEvidence",
+    "Path",
+    "Query",
+    "Smoothed",
+    "TooLarge",
+    "compile",
+    "conditional",
+    "filter",
+    "path",
+    "predict",
+    "sample",
+    "smooth",
+]

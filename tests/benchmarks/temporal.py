@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from bsm.engine import temporal
-from bsm.engine.temporal_power import power
+from bsm.engine.temporal.powers import power
 from tests.benchmarks.findings import Finding, rounded, same
 from tests.benchmarks.goals import Goal
 from tests.benchmarks.settings import FULL, QUICK

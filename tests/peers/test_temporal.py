@@ -11,7 +11,7 @@ from bsm.engine import compile as compiled
 from bsm.engine import temporal
 from bsm.network.bridge import to_pgmpy, without_known_warning
 from bsm.network.tables import Network, Table, Variable
-from tests.engine.chains import Example, dense, enumerated, examples
+from tests.engine.temporal.chains import Example, dense, enumerated, examples
 
 SIZES = [(2, 50, False), (8, 100, False), (32, 30, False), (3, 1000, False), (5, 20, True)]
 PEERS = [size for size in SIZES if not size[2]]  # hmmlearn knows no transitions that differ by step

@@ -9,10 +9,10 @@ from hypothesis import assume, given, settings
 from torch.autograd import gradcheck
 
 from bsm.engine import temporal
-from bsm.engine.temporal_inputs import chain
-from bsm.engine.temporal_power import moved, power
-from bsm.engine.temporal_torch import passed
-from tests.engine.chains import dense, enumerated, examples
+from bsm.engine.temporal.differentiable import passed
+from bsm.engine.temporal.inputs import chain
+from bsm.engine.temporal.powers import moved, power
+from tests.engine.temporal.chains import dense, enumerated, examples
 
 
 @settings(max_examples=200)

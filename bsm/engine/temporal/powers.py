@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bsm.engine import temporal_squaring
-from bsm.engine.temporal_floats import LN2
-from bsm.engine.temporal_inputs import lined_up
-from bsm.engine.temporal_torch import log_of, log_sum
-from bsm.engine.temporal_wide import NONE
+from bsm.engine.temporal import squaring
+from bsm.engine.temporal.differentiable import log_of, log_sum
+from bsm.engine.temporal.floats import LN2
+from bsm.engine.temporal.inputs import lined_up
+from bsm.engine.temporal.wide import NONE
 
 Steps = int | float | Tensor
 LARGEST = 709.0  # exp of more overflows
@@ -111,18 +111,18 @@ def _diagonal(kept: Tensor, times: Tensor, batch: torch.Size) -> Power:
 
 def _compiled(matrices: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
     count, states = matrices.shape[:2]
-    size = temporal_squaring.padded(states)
+    size = squaring.padded(states)
     given, times = np.zeros((count, size, size)), steps.numpy()
     given[:, :states, :states] = matrices.detach().numpy()
     values, places = np.empty((count, size, size)), np.empty((count, size))
     doubtful = np.empty(count, dtype=np.bool_)
-    temporal_squaring.narrow(given, np.ascontiguousarray(times), values, places, doubtful)
+    squaring.narrow(given, np.ascontiguousarray(times), values, places, doubtful)
     values, places = values[:, :states, :states], places[:, :states]
     if doubtful.any():
         m, x = np.frexp(given[doubtful, :states, :states])
         x = np.where(m > 0, x.astype(np.float64), NONE)
         entries, above = np.empty_like(m), np.empty_like(m)
-        temporal_squaring.wide(m, x, times[doubtful], entries, above)
+        squaring.wide(m, x, times[doubtful], entries, above)
         places[doubtful] = above.max(-1)
         values[doubtful] = np.ldexp(entries, np.maximum(above - above.max(-1, keepdims=True), -1100).astype(np.int64))
     sums = values.sum(-1)

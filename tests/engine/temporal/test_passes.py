@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bsm.engine import temporal
-from tests.engine.chains import Example, dense, enumerated, examples
+from tests.engine.temporal.chains import Example, dense, enumerated, examples
 
 ATOL = 1e-10
 MANY = settings(max_examples=300)
@@ -29,7 +29,7 @@ def many(example: Example, count: int) -> tuple[torch.Tensor, torch.Tensor, torc
 @MANY
 @given(examples(), st.sampled_from([1, 2, 9, 17]))
 def test_every_answer_equals_going_through_all_paths(example, count):
-    """One sequence goes through `temporal_rows`, nine and seventeen through `temporal_lanes`."""
+    """One sequence goes through `rows`, nine and seventeen through `lanes`."""
     initial, transition, evidence = many(example, count)
     answers = [enumerated(Example(example.initial, example.transition, row.numpy())) for row in evidence]
     found = temporal.smooth(initial, transition, evidence, varying=example.varying, on_impossible="mask")

@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from torch.autograd import gradcheck
 
-from bsm.engine.temporal_flow import flow, softmax_flow
+from bsm.engine.temporal.ode import flow, softmax_flow
 
 DOUBLE = torch.float64
 

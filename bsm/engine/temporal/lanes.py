@@ -1,7 +1,7 @@
 """Filter and smoother for many sequences with one transition: a sequence per vector lane.
 
 The sequences of a group advance together. Their numbers lie as [time, state, lane], so that every loop runs along
-the lanes, and the step itself is a matrix product (`temporal_tile`). A group is made small enough for the cache.
+the lanes, and the step itself is a matrix product (`tile`). A group is made small enough for the cache.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from bsm.engine.temporal_floats import LARGEST, LOWEST, PLAIN, TINY, added, exponential
-from bsm.engine.temporal_tile import LANES, ROWS, multiply
-from bsm.engine.temporal_turn import read, write
+from bsm.engine.temporal.floats import LARGEST, LOWEST, PLAIN, TINY, added, exponential
+from bsm.engine.temporal.tile import LANES, ROWS, multiply
+from bsm.engine.temporal.turn import read, write
 
 POSSIBLE, DOUBTFUL, UNFIT = -1, -2, -3  # what is said of a sequence; a number >= 0 is the time that is impossible
 ROUNDED = 16  # steps after which smoothed probabilities are made to sum to one again

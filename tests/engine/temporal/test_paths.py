@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from bsm.engine import temporal
-from tests.engine.chains import Answer, Example, dense, enumerated
+from tests.engine.temporal.chains import Answer, Example, dense, enumerated
 
 COUNT = 40_000
 Sampler = Callable[[Example, int], np.ndarray]

@@ -8,8 +8,8 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from bsm.engine.temporal_floats import FAST, LOWEST, TINY, added, exponential, unfit
-from bsm.engine.temporal_lanes import DOUBTFUL, UNFIT
+from bsm.engine.temporal.floats import FAST, LOWEST, TINY, added, exponential, unfit
+from bsm.engine.temporal.lanes import DOUBTFUL, UNFIT
 
 
 @njit(cache=True, fastmath=FAST)
@@ -30,7 +30,7 @@ def _multiply(x, a, w):
 @njit(cache=True, fastmath=FAST)
 @no_type_check
 def _forward(initial, steps, evidence, alpha, ratio, keep):
-    """Fill `alpha`, the filtered probabilities, and where `keep` also `ratio`, as `temporal_lanes` does.
+    """Fill `alpha`, the filtered probabilities, and where `keep` also `ratio`, as `lanes` does.
 
     Args:
         steps: [1 or time - 1, state, state]. evidence, alpha: [time, state].
@@ -75,7 +75,7 @@ def _forward(initial, steps, evidence, alpha, ratio, keep):
 @njit(cache=True, fastmath=FAST)
 @no_type_check
 def _backward(steps, alpha, ratio):
-    """Turn `ratio` into smoothed probabilities, as `temporal_lanes` does; `steps` are the transposed transitions."""
+    """Turn `ratio` into smoothed probabilities, as `lanes` does; `steps` are the transposed transitions."""
     last, states, varying = alpha.shape[0] - 1, alpha.shape[1], steps.shape[0] > 1
     message, ahead = ratio[last].copy(), np.empty(states)
     ratio[last] = alpha[last]
@@ -100,7 +100,7 @@ def scan(initial, transition, turned, evidence, numbers, filtered, smoothed, tot
         initial: [any, state]. evidence: [any, time, state] log-likelihoods.
         transition: [any, 1 or time - 1, state, state]; turned: the same with the last two axes exchanged.
         numbers: [sequence, 4], which initial, evidence, answer and transition.
-        filtered, smoothed, total, said: as `temporal_lanes.scan`.
+        filtered, smoothed, total, said: as `lanes.scan`.
     """
     both = smoothed.size > 0
     for b in range(numbers.shape[0]):

@@ -11,7 +11,7 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 
-from bsm.engine.temporal_floats import PLAIN, compiled_as
+from bsm.engine.temporal.floats import PLAIN, compiled_as
 
 BLOCK = 8
 

@@ -7,8 +7,8 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from bsm.engine.temporal_floats import PLAIN, power_of_two
-from bsm.engine.temporal_wide import forward
+from bsm.engine.temporal.floats import PLAIN, power_of_two
+from bsm.engine.temporal.wide import forward
 
 NOWHERE = -1  # the states of a path through impossible evidence
 
@@ -19,7 +19,7 @@ def best(initial, transition, evidence, numbers, paths, joint):
     """The path with the largest joint probability with the evidence; of equals, the one whose states come first.
 
     Args:
-        initial, transition: log probabilities, shaped as in `temporal_rows.scan`; numbers: the same.
+        initial, transition: log probabilities, shaped as in `rows.scan`; numbers: the same.
         paths: [sequence, time], becomes the states. joint: [sequence], becomes log P(path, evidence).
 
     Source: Viterbi (1967), from the end to the start, so that ties are settled from the start on.
@@ -73,7 +73,7 @@ def drawn(filtered, turned, numbers, uniform, paths):
     """Backward sampling from filtered probabilities [sequence, time, state].
 
     Args:
-        turned: transposed transitions, as in `temporal_rows.scan`; numbers: the same.
+        turned: transposed transitions, as in `rows.scan`; numbers: the same.
         uniform: [count, sequence, time] in [0, 1). paths: [count, sequence, time], becomes the states.
 
     Source: forward filtering, backward sampling, Scott (2002), JASA 97:337-351.
@@ -107,7 +107,7 @@ def _weights(m, x, a, e, into):
 @njit(cache=True, fastmath=PLAIN, nogil=True)
 @no_type_check
 def drawn_wide(start, places, a, e, turned, shift, evidence, numbers, uniform, paths):
-    """As `drawn`, from the inputs of `temporal_wide.scan`; paths through impossible evidence become NOWHERE."""
+    """As `drawn`, from the inputs of `wide.scan`; paths through impossible evidence become NOWHERE."""
     steps, states = evidence.shape[1], evidence.shape[2]
     m, x = np.empty((steps, states)), np.empty((steps, states))
     seen, reach = np.empty((steps, states)), np.empty((steps, states))

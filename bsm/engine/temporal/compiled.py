@@ -1,7 +1,7 @@
 """Which compiled loop takes which sequence, and the loops compiled in advance.
 
-Sequences that share a transition go side by side (`temporal_lanes`), others one by one (`temporal_rows`), and those
-in which a possible state all but vanished are done again in wider numbers (`temporal_wide`).
+Sequences that share a transition go side by side (`lanes`), others one by one (`rows`), and those
+in which a possible state all but vanished are done again in wider numbers (`wide`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from bsm.engine import temporal_lanes, temporal_paths, temporal_rows, temporal_squaring, temporal_wide
-from bsm.engine.temporal_floats import TINY
-from bsm.engine.temporal_inputs import Chain, Passed, refuse_unfit
-from bsm.engine.temporal_lanes import DOUBTFUL, UNFIT
+from bsm.engine.temporal import lanes, paths, rows, squaring, wide
+from bsm.engine.temporal.floats import TINY
+from bsm.engine.temporal.inputs import Chain, Passed, refuse_unfit
+from bsm.engine.temporal.lanes import DOUBTFUL, UNFIT
 
 SIDE_BY_SIDE = 8  # from so many sequences on, a group of lanes costs less than they do one by one (measured)
 
@@ -44,7 +44,7 @@ class Arrays:
 
     @cached_property
     def padded(self) -> np.ndarray:
-        more = temporal_lanes.padded(self.initial.shape[-1]) - self.initial.shape[-1]
+        more = lanes.padded(self.initial.shape[-1]) - self.initial.shape[-1]
         return np.pad(self.transition, ((0, 0), (0, 0), (0, more), (0, more))) if more else self.transition
 
     @cached_property
@@ -62,7 +62,7 @@ class Arrays:
 
 def _split(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     m, x = np.frexp(table)
-    return m, np.where(m > 0, x.astype(np.float64), temporal_wide.NONE)
+    return m, np.where(m > 0, x.astype(np.float64), wide.NONE)
 
 
 def passed(arrays: Arrays, both: bool) -> Passed:
@@ -80,7 +80,7 @@ def passed(arrays: Arrays, both: bool) -> Passed:
     doubtful = said == DOUBTFUL
     if doubtful.any():
         again = arrays.numbers[doubtful[arrays.numbers[:, 2]]]
-        temporal_wide.scan(*arrays.wide, arrays.evidence, again, filtered, smoothed, total, said)
+        wide.scan(*arrays.wide, arrays.evidence, again, filtered, smoothed, total, said)
     if (said == UNFIT).any():
         refuse_unfit(arrays.chain, int(np.flatnonzero(said == UNFIT)[0]))
     both_of = torch.from_numpy(smoothed) if both else None
@@ -98,34 +98,34 @@ def _narrow(arrays: Arrays, filtered: np.ndarray, smoothed: np.ndarray, total: n
     out = (filtered, smoothed, total, said)
     if many.any():
         runs = np.stack([firsts, ends, step[firsts]], axis=1)[many]
-        lanes = temporal_lanes.lanes_for(steps, states, int((ends - firsts).max()))
-        temporal_lanes.scan(arrays.initial, arrays.padded, arrays.evidence, arrays.numbers, runs, lanes, *out)
+        at_once = lanes.lanes_for(steps, states, int((ends - firsts).max()))
+        lanes.scan(arrays.initial, arrays.padded, arrays.evidence, arrays.numbers, runs, at_once, *out)
     if not many.all():
         single = arrays.numbers[np.repeat(~many, ends - firsts)]
-        temporal_rows.scan(arrays.initial, arrays.transition, arrays.turned, arrays.evidence, single, *out)
+        rows.scan(arrays.initial, arrays.transition, arrays.turned, arrays.evidence, single, *out)
 
 
 def most_probable(arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
     """States [sequence, time] of the best path of each sequence and log P(path, evidence) [sequence]."""
     refuse_unfit(arrays.chain)
     count, steps = len(arrays.numbers), arrays.evidence.shape[1]
-    paths, joint = np.empty((count, steps), dtype=np.int64), np.empty(count)
+    states, joint = np.empty((count, steps), dtype=np.int64), np.empty(count)
     with np.errstate(divide="ignore"):
         logs = np.log(arrays.initial), np.log(arrays.transition)
-    temporal_paths.best(*logs, arrays.evidence, arrays.numbers, paths, joint)
-    return paths, joint
+    paths.best(*logs, arrays.evidence, arrays.numbers, states, joint)
+    return states, joint
 
 
 def drawn(arrays: Arrays, uniform: np.ndarray) -> np.ndarray:
     """Posterior paths [count, sequence, time] from numbers uniform on [0, 1) of that shape."""
     found = passed(arrays, both=False)
-    paths = np.empty(uniform.shape, dtype=np.int64)
-    wide = (found.doubtful | found.impossible).numpy()
-    which = wide[arrays.numbers[:, 2]]
-    temporal_paths.drawn(found.filtered.numpy(), arrays.turned, arrays.numbers[~which], uniform, paths)
-    if wide.any():
-        temporal_paths.drawn_wide(*arrays.wide, arrays.evidence, arrays.numbers[which], uniform, paths)
-    return paths
+    states = np.empty(uniform.shape, dtype=np.int64)
+    lost = (found.doubtful | found.impossible).numpy()
+    which = lost[arrays.numbers[:, 2]]
+    paths.drawn(found.filtered.numpy(), arrays.turned, arrays.numbers[~which], uniform, states)
+    if lost.any():
+        paths.drawn_wide(*arrays.wide, arrays.evidence, arrays.numbers[which], uniform, states)
+    return states
 
 
 def warm() -> None:
@@ -139,10 +139,10 @@ def warm() -> None:
             passed(arrays, both=True)
             most_probable(arrays)
             drawn(arrays, np.full((1, count, 2), 0.5))
-    square, column = np.ones((1, temporal_squaring.padded(1), temporal_squaring.padded(1))), np.ones((1, 1))
+    square, column = np.ones((1, squaring.padded(1), squaring.padded(1))), np.ones((1, 1))
     twice, told = np.full(1, 2), np.empty(1, dtype=np.bool_)
-    temporal_squaring.narrow(square, twice, square.copy(), square[0, :1].copy(), told)
-    temporal_squaring.wide(column[None], column[None], twice, column[None].copy(), column[None].copy())
+    squaring.narrow(square, twice, square.copy(), square[0, :1].copy(), told)
+    squaring.wide(column[None], column[None], twice, column[None].copy(), column[None].copy())
 
 
 if __name__ == "__main__":

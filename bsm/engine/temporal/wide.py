@@ -2,7 +2,7 @@
 
 For the few sequences in which a state that is possible becomes over 1e100 times less probable than another. Here it
 is never rounded to zero, so that later evidence may still single it out. About six times the work of
-`temporal_rows`. Exponents are whole numbers kept as float64; zero is m = 0 with x = NONE.
+`rows`. Exponents are whole numbers kept as float64; zero is m = 0 with x = NONE.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from bsm.engine.temporal_floats import (
+from bsm.engine.temporal.floats import (
     LN2,
     LOWEST,
     PLAIN,
@@ -24,7 +24,7 @@ from bsm.engine.temporal_floats import (
     split_exponential,
     unfit,
 )
-from bsm.engine.temporal_lanes import POSSIBLE, UNFIT
+from bsm.engine.temporal.lanes import POSSIBLE, UNFIT
 
 NONE = -1e307
 
@@ -137,7 +137,7 @@ def _backward(a, e, m, x, seen, reach, smoothed):
 @njit(cache=True, fastmath=PLAIN, nogil=True)
 @no_type_check
 def scan(start, places, a, e, turned, shift, evidence, numbers, filtered, smoothed, total, said):
-    """As `temporal_rows.scan`, with every number given as a pair: initial, transition, transposed transition."""
+    """As `rows.scan`, with every number given as a pair: initial, transition, transposed transition."""
     steps, states = evidence.shape[1], evidence.shape[2]
     m, x = np.empty((steps, states)), np.empty((steps, states))
     seen, reach = np.empty((steps, states)), np.empty((steps, states))

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
-from bsm.engine import temporal, temporal_compiled, temporal_lanes, temporal_rows, temporal_wide
-from bsm.engine import temporal_floats as floats
-from bsm.engine.temporal_kept import forget_stale
-from bsm.engine.temporal_tile import LANES, ROWS, multiply
-from tests.engine.chains import dense
+from bsm.engine import temporal
+from bsm.engine.temporal import compiled, floats, lanes, rows, wide
+from bsm.engine.temporal.kept import forget_stale
+from bsm.engine.temporal.tile import LANES, ROWS, multiply
+from tests.engine.temporal.chains import dense
 
 
 @njit
@@ -98,13 +98,13 @@ def test_all_loops_agree_for_any_number_of_states_and_sequences(states, count, m
     rng = np.random.default_rng(states)
     for varying in (False, True):
         initial, transition, _ = dense(rng, states, 7, varying).tensors()
-        rows = torch.tensor(2 * rng.normal(size=(count, 7, states)))
+        evidence = torch.tensor(2 * rng.normal(size=(count, 7, states)))
         found = {}
         for loop, least in (("lanes", 1), ("rows", 10**9)):
-            monkeypatch.setattr(temporal_compiled, "SIDE_BY_SIDE", least)
-            found[loop] = temporal.smooth(initial, transition, rows, varying=varying)
-        monkeypatch.setattr(temporal_compiled, "TINY", 2.0)  # nothing is trusted
-        found["wide"] = temporal.smooth(initial, transition, rows, varying=varying)
+            monkeypatch.setattr(compiled, "SIDE_BY_SIDE", least)
+            found[loop] = temporal.smooth(initial, transition, evidence, varying=varying)
+        monkeypatch.setattr(compiled, "TINY", 2.0)  # nothing is trusted
+        found["wide"] = temporal.smooth(initial, transition, evidence, varying=varying)
         monkeypatch.undo()
         for other in ("lanes", "wide"):
             for one, two in zip(found["rows"], found[other], strict=True):
@@ -114,17 +114,17 @@ def test_all_loops_agree_for_any_number_of_states_and_sequences(states, count, m
 def test_sequences_with_one_transition_go_side_by_side_however_they_lie(monkeypatch):
     """Two transitions that alternate along the batch, twenty sequences of each."""
     taken = []
-    lanes, rows = temporal_lanes.scan, temporal_rows.scan
-    monkeypatch.setattr(temporal_lanes, "scan", lambda *given: (taken.append("lanes"), lanes(*given)))
-    monkeypatch.setattr(temporal_rows, "scan", lambda *given: (taken.append("rows"), rows(*given)))
+    together, alone = lanes.scan, rows.scan
+    monkeypatch.setattr(lanes, "scan", lambda *given: (taken.append("lanes"), together(*given)))
+    monkeypatch.setattr(rows, "scan", lambda *given: (taken.append("rows"), alone(*given)))
     rng = np.random.default_rng(0)
     initial, moves, _ = dense(rng, 3, 3, varying=True).tensors()
     evidence = torch.tensor(rng.normal(size=(20, 2, 5, 3)))
     found = temporal.smooth(initial, moves, evidence, varying=False)
     assert taken == ["lanes"]
     for n in range(2):
-        alone = temporal.smooth(initial, moves[n], evidence[:, n])
-        torch.testing.assert_close(found.smoothed[:, n], alone.smoothed)
+        apart = temporal.smooth(initial, moves[n], evidence[:, n])
+        torch.testing.assert_close(found.smoothed[:, n], apart.smoothed)
     taken.clear()
     temporal.smooth(initial, moves, evidence[:3], varying=False)
     assert taken == ["rows"]
@@ -132,20 +132,20 @@ def test_sequences_with_one_transition_go_side_by_side_however_they_lie(monkeypa
 
 def test_the_scratch_of_a_group_fits_the_cache():
     for steps, states in ((1, 2), (100, 32), (1000, 8), (10_000, 64)):
-        lanes = temporal_lanes.lanes_for(steps, states, 10_000)
-        assert lanes % LANES == 0
-        assert lanes == LANES or lanes * steps * states * 16 <= temporal_lanes.SCRATCH
-    assert temporal_lanes.lanes_for(10, 4, 9) == -(-9 // LANES) * LANES
+        at_once = lanes.lanes_for(steps, states, 10_000)
+        assert at_once % LANES == 0
+        assert at_once == LANES or at_once * steps * states * 16 <= lanes.SCRATCH
+    assert lanes.lanes_for(10, 4, 9) == -(-9 // LANES) * LANES
 
 
 def test_installation_compiles_all_that_a_call_needs():
-    """After `python -m bsm.engine.temporal_compiled`, no call compiles anything: its signatures are all there."""
+    """After `compiled.warm()`, no call compiles anything: its signatures are all there."""
     code = """
 import torch
-from bsm.engine import temporal, temporal_compiled, temporal_lanes, temporal_paths, temporal_power, temporal_rows
-from bsm.engine import temporal_squaring, temporal_wide
-temporal_compiled.warm()
-modules = (temporal_lanes, temporal_paths, temporal_rows, temporal_squaring, temporal_wide)
+from bsm.engine import temporal
+from bsm.engine.temporal import compiled, lanes, paths, rows, squaring, wide
+compiled.warm()
+modules = (lanes, paths, rows, squaring, wide)
 loops = [f for module in modules for f in vars(module).values() if hasattr(f, "signatures")]
 before = {f.__name__: len(f.signatures) for f in loops}
 half = torch.full((3,), 1 / 3, dtype=torch.float64)
@@ -158,32 +158,32 @@ for shape in ((4, 3), (20, 4, 3)):
             temporal.path(half, moves, evidence)
             temporal.sample(half, moves, evidence, 2, 0)
 temporal.predict(half, step, 5)
-temporal_power.power(torch.tensor([[1e-90, 1.0], [0.0, 1e-90]], dtype=torch.float64), 9)
+temporal.power(torch.tensor([[1e-90, 1.0], [0.0, 1e-90]], dtype=torch.float64), 9)
 assert before == {f.__name__: len(f.signatures) for f in loops}, before
 """
     told = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
 
 
-def test_kept_code_is_forgotten_when_any_file_of_the_family_is_newer(tmp_path):
+def test_kept_code_is_forgotten_when_any_file_of_the_package_is_newer(tmp_path):
     """A loop once went on using the old version of a function that another file holds."""
     kept = tmp_path / "__pycache__"
     kept.mkdir()
-    for name, age in (("temporal_a.py", 50), ("temporal_b.py", 20), ("other.py", 0)):
+    for name, age in (("a.py", 50), ("b.py", 20)):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, ns=(10**9 - age, 10**9 - age))
-    for name, age in (("temporal_a.f.nbi", 30), ("temporal_b.g.nbi", 10), ("other.h.nbi", 99)):
+    for name, age in (("a.f.nbi", 30), ("b.g.nbi", 10)):
         (kept / name).touch()
         os.utime(kept / name, ns=(10**9 - age, 10**9 - age))
-    assert forget_stale(tmp_path) == ["temporal_a.f.nbi"]
-    assert sorted(x.name for x in kept.iterdir()) == ["other.h.nbi", "temporal_b.g.nbi"]
+    assert forget_stale(tmp_path) == ["a.f.nbi"]
+    assert sorted(x.name for x in kept.iterdir()) == ["b.g.nbi"]
     assert forget_stale(tmp_path) == forget_stale(tmp_path / "nowhere") == []
 
 
 def test_exponents_have_no_end():
-    m, x = np.array([1.0, 0.0]), np.array([-1e12, temporal_wide.NONE])
+    m, x = np.array([1.0, 0.0]), np.array([-1e12, wide.NONE])
     a, e = np.full((2, 2), 0.5), np.array([[0.0, -1e15], [0.0, 0.0]])
     into, power, top = np.empty(2), np.empty(2), np.empty(2)
-    temporal_wide.multiply(m, x, a, e, into, power, top)
+    wide.multiply(m, x, a, e, into, power, top)
     assert into.tolist() == [1.0, 1.0]
     assert power.tolist() == [-1e12 - 1, -1e12 - 1e15 - 1]

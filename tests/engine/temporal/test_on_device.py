@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from bsm.engine import temporal
-from bsm.engine.temporal_flow import softmax_flow
-from bsm.engine.temporal_power import power
-from tests.engine.chains import dense
+from bsm.engine.temporal.ode import softmax_flow
+from bsm.engine.temporal.powers import power
+from tests.engine.temporal.chains import dense
 
 pytestmark = [
     pytest.mark.gpu,

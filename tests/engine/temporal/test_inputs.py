@@ -8,7 +8,7 @@ import torch
 
 from bsm.engine import temporal
 from bsm.engine.errors import ImpossibleEvidence
-from tests.engine.chains import Example, dense, enumerated
+from tests.engine.temporal.chains import Example, dense, enumerated
 
 
 def close(ours: torch.Tensor, theirs: np.ndarray | float) -> None:

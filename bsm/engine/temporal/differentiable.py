@@ -7,8 +7,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bsm.engine.temporal_floats import TINY
-from bsm.engine.temporal_inputs import Chain, Passed
+from bsm.engine.temporal.floats import TINY
+from bsm.engine.temporal.inputs import Chain, Passed
 
 
 def passed(chain: Chain, both: bool) -> Passed:
@@ -54,7 +54,7 @@ def _product(x: Tensor, a: Tensor) -> Tensor:
 
 
 def _scaled(initial: Tensor, transition: Tensor, evidence: Tensor, both: bool) -> Passed:
-    """In probabilities that sum to one at each step; `smoothed` as in `temporal_lanes`."""
+    """In probabilities that sum to one at each step; `smoothed` as in `lanes`."""
     top = evidence.detach().amax(-1, keepdim=True).clamp_min(torch.finfo(evidence.dtype).min)
     seen = (evidence - top).exp()
     alpha: list[Tensor] = []

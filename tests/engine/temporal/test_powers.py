@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bsm.engine import temporal
-from bsm.engine.temporal_power import moved, power
+from bsm.engine.temporal.powers import moved, power
 
 MILLION = 1_000_000
 

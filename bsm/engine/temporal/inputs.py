@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bsm.engine.errors import ImpossibleEvidence
-from bsm.engine.temporal_floats import LARGEST
+from bsm.engine.temporal.floats import LARGEST
 
 OnImpossible = Literal["raise", "mask"]
 SUMS_TO = 1e-6  # how far from one a row of probabilities may sum
@@ -114,8 +115,8 @@ def varies(shape: torch.Size, steps: int, given: tuple[torch.Size, ...]) -> bool
 def lined_up(**shapes: torch.Size) -> torch.Size:
     """The batch that these shapes make together."""
     try:
-        return torch.broadcast_shapes(*shapes.values())
-    except RuntimeError:
+        return torch.Size(np.broadcast_shapes(*shapes.values()))  # torch's own loads SymPy at the first call
+    except ValueError:
         listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
         raise ValueError(f"the batch axes do not fit together: {listed}; each must be equal, 1 or absent") from None
 

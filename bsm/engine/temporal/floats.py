@@ -14,7 +14,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
-from bsm.engine import temporal_kept  # noqa: F401  (imported for what it does)
+from bsm.engine.temporal import kept  # noqa: F401  (imported for what it does)
 
 compiled_as: Any = intrinsic  # what it makes is called with one argument less than is written
 

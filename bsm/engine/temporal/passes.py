@@ -27,9 +27,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bsm.engine import temporal_compiled, temporal_torch
-from bsm.engine.temporal_inputs import Chain, OnImpossible, chain, checked, lined_up, refuse_impossible, refuse_unfit
-from bsm.engine.temporal_power import moved
+from bsm.engine.temporal import compiled, differentiable
+from bsm.engine.temporal.inputs import Chain, OnImpossible, chain, checked, lined_up, refuse_impossible, refuse_unfit
+from bsm.engine.temporal.powers import moved
 
 __all__ = ["Filtered", "Path", "Smoothed", "filter", "path", "predict", "sample", "smooth"]
 
@@ -120,7 +120,7 @@ def path(
     P(path | evidence). Computed on the CPU; no gradient. An impossible sequence that is masked gets states -1 and -inf.
     """
     given = chain(initial, transition, log_likelihood, varying)
-    states, joint = temporal_compiled.most_probable(_arrays(given))
+    states, joint = compiled.most_probable(_arrays(given))
     if on_impossible == "raise" and np.isneginf(joint).any():
         refuse_impossible(given, np.flatnonzero(np.isneginf(joint)).tolist())
     found = torch.from_numpy(states).reshape(*given.batch, states.shape[-1]), torch.from_numpy(joint)
@@ -149,7 +149,7 @@ def sample(
     generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     shape = (count, len(given.numbers), given.log_likelihood.shape[1])
     uniform = torch.rand(shape, generator=generator, dtype=torch.float64)
-    states = temporal_compiled.drawn(_arrays(given), uniform.numpy())
+    states = compiled.drawn(_arrays(given), uniform.numpy())
     if on_impossible == "raise" and (states < 0).any():
         refuse_impossible(given, np.unique(np.nonzero(states < 0)[1]).tolist())
     return torch.from_numpy(states).reshape(count, *given.batch, shape[-1]).to(given.initial.device)
@@ -187,8 +187,8 @@ def predict(initial: Tensor, transition: Tensor, steps: int | Sequence[int], *, 
     return torch.stack([found[n] for n in wanted], dim=-2) if several else found[wanted[0]]
 
 
-def _arrays(given: Chain) -> temporal_compiled.Arrays:
-    return temporal_compiled.Arrays(given.on_cpu())
+def _arrays(given: Chain) -> compiled.Arrays:
+    return compiled.Arrays(given.on_cpu())
 
 
 def _passed(given: Chain, both: bool, on_impossible: OnImpossible) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -197,9 +197,9 @@ def _passed(given: Chain, both: bool, on_impossible: OnImpossible) -> tuple[Tens
         raise ValueError(f"on_impossible is {on_impossible!r}; it is 'raise' or 'mask'")
     if given.needs_torch:
         refuse_unfit(given)
-        found = temporal_torch.passed(given, both)
+        found = differentiable.passed(given, both)
     else:
-        found = temporal_compiled.passed(_arrays(given), both)
+        found = compiled.passed(_arrays(given), both)
     impossible = found.impossible
     filtered, smoothed, total = found.filtered, found.smoothed, found.log_evidence
     if bool(impossible.any()):

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bsm.engine import temporal
-from bsm.engine.temporal_compiled import Arrays, passed
-from bsm.engine.temporal_inputs import chain
-from tests.engine.chains import Example, dense, enumerated, exact
+from bsm.engine.temporal.compiled import Arrays, passed
+from bsm.engine.temporal.inputs import chain
+from tests.engine.temporal.chains import Example, dense, enumerated, exact
 
 
 def agrees(example: Example, count: int = 1, rtol: float = 1e-9, gradient: bool = False) -> None:

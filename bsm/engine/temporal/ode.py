@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bsm.engine.temporal_inputs import lined_up
+from bsm.engine.temporal.inputs import lined_up
 
 LEAST_TOLERANCE = 1e-11
 SHARE = 0.01  # of the tolerance that one step may spend

@@ -11,7 +11,7 @@ from typing import Any, no_type_check
 from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba import njit, types
 
-from bsm.engine.temporal_floats import compiled_as
+from bsm.engine.temporal.floats import compiled_as
 
 WIDTH = 8 if binding.get_host_cpu_features().get("avx512f") else 4  # float64 values in a vector register
 ROWS, VECTORS = 4, 2  # eight sums at once keep two multiply-add units busy

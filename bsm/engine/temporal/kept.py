@@ -2,7 +2,7 @@
 
 Numba reuses the code of a function for as long as the file of that function is unchanged, whatever became of the
 functions in other files that it calls. The loops over time call one another across files, so that all of their code
-is forgotten when any of their files is newer than it.
+is forgotten when any file of this package is newer than it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-FAMILY = "temporal*"
-
 
 def forget_stale(folder: Path) -> list[str]:
-    """Remove the lists of kept code that are older than a source file of the family; the names of those removed."""
+    """Remove the lists of kept code that are older than a source file of the folder; the names of those removed."""
     with suppress(OSError):
-        newest = max((source.stat().st_mtime_ns for source in folder.glob(f"{FAMILY}.py")), default=0)
-        stale = [x for x in (folder / "__pycache__").glob(f"{FAMILY}.nbi") if x.stat().st_mtime_ns < newest]
+        newest = max((source.stat().st_mtime_ns for source in folder.glob("*.py")), default=0)
+        stale = [x for x in (folder / "__pycache__").glob("*.nbi") if x.stat().st_mtime_ns < newest]
         for index in stale:
             index.unlink(missing_ok=True)
         return [index.name for index in stale]

@@ -2,7 +2,7 @@
 
 A power is kept as values * 2**places with one place per row and the largest value of a row in [1, 2), so that a
 million factors neither overflow nor vanish. Where an entry falls below TINY of its row it might vanish all the same:
-such a matrix is done again with a place per entry (`temporal_wide`).
+such a matrix is done again with a place per entry (`wide`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from bsm.engine.temporal_floats import PLAIN, TINY, exponent, power_of_two
-from bsm.engine.temporal_tile import LANES, multiply
-from bsm.engine.temporal_wide import NONE
-from bsm.engine.temporal_wide import multiply as multiply_wide
+from bsm.engine.temporal.floats import PLAIN, TINY, exponent, power_of_two
+from bsm.engine.temporal.tile import LANES, multiply
+from bsm.engine.temporal.wide import NONE
+from bsm.engine.temporal.wide import multiply as multiply_wide
 
 
 @njit(cache=True, fastmath=PLAIN)

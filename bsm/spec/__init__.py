@@ -27,11 +27,14 @@ from bsm.spec.document import (
 )
 from bsm.spec.load import load
 from bsm.spec.model import Model, SpecError
+from bsm.spec.phase_document import DriftDocument, GateDocument
 
 __all__ = [
     "CauseDocument",
     "ChoiceDocument",
+    "DriftDocument",
     "EditsDocument",
+    "GateDocument",
     "HeadlineDocument",
     "LogisticDocument",
     "MechanismDocument",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bsm.graph import Role
 from bsm.spec.model import Node
 from bsm.spec.problems import Place, Problems, listed, near, shorten
 
@@ -75,3 +76,28 @@ def states_of(raw: object, node: Node, place: Place, problems: Problems) -> tupl
         else:
             seen.add(state)
     return tuple(dict.fromkeys(str(state) for state in given))
+
+
+def event_of(
+    raw: Mapping[str, object], nodes: Mapping[str, Node], place: Place, problems: Problems, contexts: str
+) -> Condition:
+    """What follows from an action, as nodes mapped to states: no context, and not what always holds.
+
+    `contexts` says where contexts are given instead.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name, given in raw.items():
+        here = (*place, name)
+        if name not in nodes:
+            problems.add(here, f"{shorten(name)} is given; the nodes are {listed(nodes)}{near(name, nodes)}")
+            continue
+        node = nodes[name]
+        found[name] = states_of(given, node, here, problems)
+        if node.role in (Role.CONTEXT, Role.LEVER):
+            problems.add(
+                here,
+                f"the {node.role} {name} is given; an event is about what follows; {contexts}; remove it",
+            )
+        elif set(found[name]) == set(node.states):
+            problems.add(here, f"every state of {name} is given, which always holds; name some; or leave {name} out")
+    return found

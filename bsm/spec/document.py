@@ -9,65 +9,18 @@ Keys with spaces are written with underscores in Python: "opinion of" is `opinio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PlainSerializer,
-    SerializerFunctionWrapHandler,
-    Tag,
-    model_serializer,
-)
+from pydantic import BaseModel, Discriminator, Field, PlainSerializer, Tag
 
 from bsm.graph import Role
 from bsm.spec import kinds
 from bsm.spec.kinds import Condition, Flag, Label, Probabilities, Quantity, Real, RuleText
+from bsm.spec.parts import Part, Sourced, shape
+from bsm.spec.phase_document import PhaseDocument
 from bsm.spec.starter import model_text
 from bsm.spec.yaml_text import read_bytes, write_text
-
-
-def _shape(raw: object) -> str:
-    """Which form of a field with several is used; the tags are cut from places in error messages."""
-    if isinstance(raw, list | tuple):
-        return "<list>"
-    return "<mapping>" if isinstance(raw, Mapping | BaseModel) else "<word>"
-
-
-FIRST = ("name", "role", "about", "seeks", "value", "states", "values", "default", "parents", "when", "times")
-LAST = ("source", "opinion of", "why")
-
-
-class Part(BaseModel):
-    """A mapping of the file: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    @model_serializer(mode="wrap")
-    def _in_reading_order(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What a part is comes first, where its numbers come from last; what nobody set is left out."""
-        data = dump(self)
-        for name, field in type(self).model_fields.items():
-            unset = name not in self.model_fields_set
-            if getattr(self, name) is None or (
-                unset and getattr(self, name) == field.get_default(call_default_factory=True)
-            ):
-                data.pop(field.alias or name, None)
-        first = {key: data[key] for key in FIRST if key in data}
-        last = {key: data[key] for key in LAST if key in data}
-        return {**first, **{key: value for key, value in data.items() if key not in LAST}, **last}
-
-
-class Sourced(Part):
-    """Carries where its numbers come from: a source, or whose opinion they are, and why."""
-
-    source: str | None = Field(None, description="publication, dataset, or `definition`")
-    opinion_of: str | None = Field(None, alias="opinion of", description="whose judgement the numbers are")
-    why: str | None = Field(None, description="the reason for the numbers")
 
 
 class ParameterDocument(Sourced):
@@ -147,7 +100,7 @@ class NodeEdit(MechanismDocument):
     base: (
         Annotated[
             Annotated[Literal["uniform"], Tag("<word>")] | Annotated[MechanismDocument, Tag("<mapping>")],
-            Discriminator(lambda raw: "<mapping>" if _shape(raw) == "<mapping>" else "<word>"),
+            Discriminator(lambda raw: "<mapping>" if shape(raw) == "<mapping>" else "<word>"),
         ]
         | None
     ) = Field(None, description="actions only: base policy, `uniform` or any form of table")
@@ -182,12 +135,12 @@ Seeks = Annotated[
         list[
             Annotated[
                 Annotated[str, Tag("<word>")] | Annotated[SeeksDocument, Tag("<mapping>")],
-                Discriminator(lambda raw: "<mapping>" if _shape(raw) == "<mapping>" else "<word>"),
+                Discriminator(lambda raw: "<mapping>" if shape(raw) == "<mapping>" else "<word>"),
             ]
         ],
         Tag("<list>"),
     ],
-    Discriminator(_shape),
+    Discriminator(shape),
 ]
 
 
@@ -232,17 +185,6 @@ class PriorDocument(Sourced):
     terms: list[TermOfPrior] = Field(default_factory=list, description="summed, then normalised")
 
 
-class PhaseDocument(Sourced):
-    """Selection that this AI went through."""
-
-    name: str = Field(description="as in the `phase` column of the ledger")
-    selections: Quantity = Field(description="n: how many times it was selected; usually an interval over decades")
-    eta: Quantity = Field(description="strength of one selection")
-    dynamics: str = Field("replicator", description="only replicator as yet", examples=["replicator"])
-    contexts: dict[str, Probabilities] = Field(default_factory=dict, description="replaces tables of root contexts")
-    about: str | None = Field(None, description="in words")
-
-
 class ObservationDocument(Part):
     """What an `observation` of the ledger counts."""
 
@@ -282,12 +224,19 @@ class SourcedQuantity(Sourced):
     value: Quantity
 
 
+GivenQuantity = Annotated[
+    Annotated[SourcedQuantity, Tag("<mapping>")] | Annotated[Quantity, Tag("<word>")],
+    Discriminator(lambda raw: "<mapping>" if isinstance(raw, BaseModel) or shape(raw) == "<mapping>" else "<word>"),
+]
+
+
 class OverlayDocument(EditsDocument):
     """Named edits of the same file."""
 
     why: str = Field(description="what it stands for")
     parameters: dict[str, ParameterDocument] = Field(default_factory=dict, description="replaced or added")
     motivations: dict[str, MotivationEdit] = Field(default_factory=dict, description="replaced or added")
+    phases: list[PhaseDocument] = Field(default_factory=list, description="each replaces the phase of its name")
 
 
 class ModelDocument(Part):
@@ -295,26 +244,27 @@ class ModelDocument(Part):
 
     name: str = Field(description="letters, digits, _ and -")
     about: str = Field("", description="one paragraph")
-    reading: str = Field("hypothesis", description="only hypothesis as yet", examples=["hypothesis"])
+    reading: Literal["hypothesis", "mixture", "dirichlet", "votes"] = Field(
+        "hypothesis",
+        description="hypothesis: one pattern drives an AI; mixture: each episode is driven by one drawn from its "
+        "shares; dirichlet: between the two; votes: all vote on every action, shares as weights",
+    )
+    alpha: GivenQuantity | None = Field(
+        None, description="dirichlet only: concentration of the shares of AIs around their mean"
+    )
     parameters: dict[str, ParameterDocument] = Field(default_factory=dict, description="used as $name")
     nodes: dict[str, NodeDocument] = Field(description="in the order in which they are shown")
     motivations: dict[str, MotivationDocument] = Field(description="what may drive the AI")
     prior: PriorDocument
-    phases: list[PhaseDocument] = Field(description="[] where this AI was not selected")
+    phases: list[PhaseDocument] = Field(description="in the order of time; [] where this AI was not selected")
     support: Annotated[
         Annotated[Literal["all"], Tag("<word>")] | Annotated[list[dict[str, Label]], Tag("<list>")],
-        Discriminator(lambda raw: "<list>" if _shape(raw) == "<list>" else "<word>"),
+        Discriminator(lambda raw: "<list>" if shape(raw) == "<list>" else "<word>"),
     ] = Field("all", description="situations over which units are taken: all, or a list of {context: state}")
     closeness: Real | None = Field(None, description="at and above which an upstream target counts as close; 0.9")
-    variant_sd: (
-        Annotated[
-            Annotated[SourcedQuantity, Tag("<mapping>")] | Annotated[Quantity, Tag("<word>")],
-            Discriminator(
-                lambda raw: "<mapping>" if isinstance(raw, BaseModel) or _shape(raw) == "<mapping>" else "<word>"
-            ),
-        ]
-        | None
-    ) = Field(None, description="sd, in logits, of the shift that a prompt variant gives all its rows")
+    variant_sd: GivenQuantity | None = Field(
+        None, description="sd, in logits, of the shift that a prompt variant gives all its rows"
+    )
     observations: dict[str, ObservationDocument] = Field(
         default_factory=dict, description="what each `observation` of the ledger counts"
     )

@@ -27,6 +27,7 @@ LEDGER_COLUMNS = [
     "block",
     "variant",
     "phase",
+    "step",
     "steps",
     "observation",
     "k",

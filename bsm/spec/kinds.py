@@ -133,7 +133,7 @@ _PROBABILITIES_SCHEMA: dict[str, Any] = {
     "examples": [0.8, "0.05 to 0.3", {"no": 0.7, "yes": 0.3}, {"dirichlet": {"a": 2, "b": 3, "c": 5}}],
     "anyOf": [_QUANTITY_REF, {"type": "object", "additionalProperties": {}}],
 }
-_BOOLEAN_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"enum": ["true", "false"]}]}
+_BOOLEAN_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"enum": ["true", "false", "yes", "no"]}]}
 
 Real = Annotated[float, PlainValidator(_real), WithJsonSchema(_NUMBER_SCHEMA)]
 Label = Annotated[str, BeforeValidator(_label), WithJsonSchema({"type": ["string", "number"]})]

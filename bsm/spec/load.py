@@ -13,19 +13,20 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from bsm.spec.document import ModelDocument
+from bsm.spec.gates import check_rates
 from bsm.spec.graph_checks import check_name
 from bsm.spec.model import Model, Motivation, SpecError
 from bsm.spec.motivations import Motivations
 from bsm.spec.overlays import Overlays
 from bsm.spec.parameters import Declared, Numbers, resolve
-from bsm.spec.problems import Place, Problems, listed, near, shorten
+from bsm.spec.phases import Phases, check_votes
+from bsm.spec.problems import Place, Problems, listed, shorten
 from bsm.spec.reading import model_file, read_document, validated
 from bsm.spec.reporting import read_choices, read_headline, read_observations
-from bsm.spec.selection import read_closeness, read_phases, read_prior, read_support, read_variant_sd
+from bsm.spec.selection import read_alpha, read_closeness, read_given, read_prior, read_support
 from bsm.spec.world import World
 
-LATER = "belongs to later work and cannot be used yet"
-AT_MOST = {"nodes": 1000, "parameters": 5000, "motivations": 1000, "overlays": 100}
+AT_MOST = {"nodes": 1000, "parameters": 5000, "motivations": 1000, "overlays": 100, "phases": 50}
 MAX_WORLDS = 500_000  # nodes times motivations times overlays: each motivation is checked under each overlay
 
 
@@ -43,7 +44,6 @@ def load(source: str | Path | ModelDocument) -> Model:
 
 
 def _model(document: ModelDocument, problems: Problems, file: Path | None) -> Model:
-    _check_later_work(document, problems)
     _check_names(document, problems)
     _check_sources(document, (), problems)
     problems.stop()
@@ -53,9 +53,11 @@ def _model(document: ModelDocument, problems: Problems, file: Path | None) -> Mo
     motivations = _motivations(document, world, numbers)
     every = {*motivations, *(name for o in document.overlays.values() for name in o.motivations)}
     prior = read_prior(document.prior, every, numbers)
-    phases = read_phases(document.phases, world.nodes, numbers)
-    variant_sd = read_variant_sd(document.variant_sd, numbers)
-    overlays = Overlays(document, world, motivations, numbers)
+    phases = Phases(numbers, world.nodes, motivations, every).read(document.phases, ("phases",))
+    check_votes(document.reading, document.phases, ("phases",), problems)
+    variant_sd = read_given(document.variant_sd, "variant_sd", numbers)
+    alpha = read_alpha(document.alpha, document.reading, numbers)
+    overlays = Overlays(document, world, motivations, numbers, every)
     found = {name: overlays.read(name) for name in document.overlays}
     parameters = {name: resolve(name, d, numbers.uses.get(name, []), problems) for name, d in declared.items()}
     model = Model(
@@ -69,6 +71,8 @@ def _model(document: ModelDocument, problems: Problems, file: Path | None) -> Mo
         support=read_support(document.support, world.nodes, problems),
         observations=read_observations(document.observations, world.nodes, problems),
         variant_sd=variant_sd,
+        reading=document.reading,
+        alpha=alpha,
         close=read_closeness(document.closeness, problems),
         headline=read_headline(document.headline, motivations, problems),
         overlays=found,
@@ -94,25 +98,6 @@ def _motivations(document: ModelDocument, world: World, numbers: Numbers) -> dic
 
 
 # --- checks of the whole file ----------------------------------------------------------------------------
-
-
-def _check_later_work(document: ModelDocument, problems: Problems) -> None:
-    if document.reading != "hypothesis":
-        later = f"; the reading mixture {LATER}" if document.reading == "mixture" else ""
-        problems.add(("reading",), f"{shorten(document.reading)} is given; `hypothesis` is accepted{later}")
-    for i, phase in enumerate(document.phases):
-        if phase.dynamics != "replicator":
-            later = f"; softmax_pg {LATER}" if phase.dynamics == "softmax_pg" else ""
-            problems.add(
-                ("phases", i, "dynamics"),
-                f"{shorten(phase.dynamics)} is given; `replicator` is accepted{later}"
-                f"{near(phase.dynamics, ['replicator'])}",
-            )
-    if len(document.phases) > 1:
-        problems.add(
-            ("phases", 1),
-            f"{len(document.phases)} phases are given; at most one is accepted; several phases {LATER}",
-        )
 
 
 def _check_names(document: ModelDocument, problems: Problems) -> None:
@@ -182,6 +167,7 @@ def _check_finished(model: Model, problems: Problems) -> None:
         except (SpecError, ValueError) as error:
             problems.add(("overlays", name), f"with this overlay: {error}; change one of them")
     for overlay, world in worlds.items():
+        _check_drift(model, overlay, world, problems)
         if len(intended := [m.name for m in world.motivations.values() if m.intended]) > 1 and overlay:
             problems.add(
                 ("overlays", overlay),
@@ -196,3 +182,11 @@ def _check_finished(model: Model, problems: Problems) -> None:
                     (*place, name, "planning"),
                     f"${known} is given, which is 0; a planning above 0 and at most 1 is accepted; raise it",
                 )
+
+
+def _check_drift(model: Model, overlay: str | None, world: Model, problems: Problems) -> None:
+    own = tuple(model.overlays[overlay].phases) if overlay else ()
+    for i, phase in enumerate(world.phases):
+        inside = phase.name in own
+        place: Place = ("overlays", overlay or "", "phases", own.index(phase.name)) if inside else ("phases", i)
+        check_rates(phase, world.parameters, place, problems)

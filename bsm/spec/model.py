@@ -349,13 +349,14 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Named edits of the same file: graph edits, parameters and motivations replaced or added."""
+    """Named edits of the same file: graph edits, parameters and motivations replaced or added, phases replaced."""
 
     name: str
     why: str
     edits: Edits = field(default_factory=Edits)
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     motivations: Mapping[str, Motivation] = field(default_factory=dict)
+    phases: Mapping[str, Phase] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -426,6 +427,7 @@ class Model:
             self.edited(overlay.edits),
             parameters={**self.parameters, **overlay.parameters},
             motivations={**self.motivations, **overlay.motivations},
+            phases=tuple(overlay.phases.get(phase.name, phase) for phase in self.phases),
             base=self.without_overlays,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from bsm.graph import Role
 from bsm.spec import quantities
-from bsm.spec.conditions import states_of
+from bsm.spec.conditions import event_of, states_of
 from bsm.spec.document import ChoiceDocument, HeadlineDocument, ObservationDocument
 from bsm.spec.model import Choice, Headline, Model, Node, Observation
 from bsm.spec.problems import Place, Problems, listed, near, shorten
@@ -29,20 +29,7 @@ def _observation(
     if bool(document.event) == document.base_rate:
         given = "both an event and base_rate are" if document.base_rate else "no event is"
         problems.add(place, f"{given} given; `event: {{node: state}}` or `base_rate: true` is accepted; keep one")
-    event = {}
-    for node, raw in document.event.items():
-        here = (*place, "event", node)
-        if not _exists(node, nodes, "nodes", here, problems):
-            continue
-        event[node] = states_of(raw, nodes[node], here, problems)
-        if nodes[node].role in (Role.CONTEXT, Role.LEVER):
-            problems.add(
-                here,
-                f"the {nodes[node].role} {node} is given; an event is about what follows; contexts are "
-                "columns of the ledger; remove it",
-            )
-        elif set(event[node]) == set(nodes[node].states):
-            problems.add(here, f"every state of {node} is given, which always holds; name some; or leave {node} out")
+    event = event_of(document.event, nodes, (*place, "event"), problems, "contexts are columns of the ledger")
     return Observation(name, event, document.base_rate, document.about or "")
 
 

@@ -1,4 +1,4 @@
-"""What comes before any evidence: the prior, the selection that the AI went through, and its situations."""
+"""What comes before any evidence: the prior, the reading of shares, and the situations of the AI."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from bsm.graph import Role
 from bsm.spec.conditions import states_of
-from bsm.spec.document import PhaseDocument, PriorDocument, SourcedQuantity, TermOfPrior
-from bsm.spec.mechanisms import Tables
-from bsm.spec.model import Node, Number, Phase, Prior, PriorTerm
+from bsm.spec.document import PriorDocument, SourcedQuantity, TermOfPrior
+from bsm.spec.model import Node, Number, Prior, PriorTerm
 from bsm.spec.parameters import NOBODY, Numbers, Passport, provenance
 from bsm.spec.problems import Place, Problems, listed, near, shorten
 from bsm.spec.quantities import Support
@@ -63,49 +62,30 @@ def _term(document: TermOfPrior, place: Place, motivations: Collection[str], num
     return PriorTerm(document.name, document.kind, weight, amounts, document.acts, document.why or "", known)
 
 
-def read_phases(documents: Collection[PhaseDocument], nodes: Mapping[str, Node], numbers: Numbers) -> tuple[Phase, ...]:
-    """The phases of selection; their context frequencies are plain numbers."""
-    return tuple(_phase(d, ("phases", i), nodes, numbers) for i, d in enumerate(documents))
-
-
-def _phase(document: PhaseDocument, place: Place, nodes: Mapping[str, Node], numbers: Numbers) -> Phase:
-    passport = Passport(provenance(document), place)
-    tables = Tables(numbers.problems, numbers, nodes)
-    roots = [n for n, node in nodes.items() if node.role is Role.CONTEXT and not node.parents]
-    contexts: dict[str, tuple[Number, ...]] = {}
-    for name, raw in document.contexts.items():
-        here = (*place, "contexts", name)
-        if name not in roots:
-            numbers.problems.add(
-                here,
-                f"{shorten(name)} is given; contexts without parents are accepted: {listed(roots)}{near(name, roots)}",
-            )
-            continue
-        row = tables.probabilities(raw, nodes[name], here, passport)
-        if isinstance(row, tuple) and all(isinstance(p, float) for p in row):
-            contexts[name] = row
-        else:
-            numbers.problems.add(
-                here, f"{shorten(raw)} is given; plain numbers over {listed(nodes[name].states)} are accepted"
-            )
-    if not document.name.strip():
-        numbers.problems.add((*place, "name"), "an empty name is given; a phase has a name; write one")
-    return Phase(
-        name=document.name,
-        selections=numbers.number(document.selections, "positive", (*place, "selections"), passport),
-        eta=numbers.number(document.eta, "positive", (*place, "eta"), passport),
-        contexts=contexts,
-        provenance=passport.provenance,
-    )
-
-
-def read_variant_sd(raw: SourcedQuantity | object, numbers: Numbers) -> Number | None:
-    """The sd of the shift that a prompt variant gives; None where the file has none."""
+def read_given(raw: SourcedQuantity | object, key: str, numbers: Numbers) -> Number | None:
+    """A positive number at the top of the file, with its source; None where the file has none."""
     if raw is None:
         return None
     written = raw if isinstance(raw, SourcedQuantity) else SourcedQuantity.model_validate({"value": raw})
-    passport = Passport(provenance(written), ("variant_sd",))
-    return numbers.number(written.value, "positive", ("variant_sd",), passport)
+    return numbers.number(written.value, "positive", (key,), Passport(provenance(written), (key,)))
+
+
+def read_alpha(raw: SourcedQuantity | object, reading: str, numbers: Numbers) -> Number | None:
+    """The concentration of shares, which the reading `dirichlet` needs and no other has."""
+    alpha = read_given(raw, "alpha", numbers)
+    if reading == "dirichlet" and alpha is None:
+        numbers.problems.add(
+            ("reading",),
+            "dirichlet is given without `alpha`; it lies between hypothesis (alpha near 0) and mixture (alpha large); "
+            'add `alpha: {value: "0.3 to 30", opinion of: ...}`, or choose hypothesis or mixture',
+        )
+    elif reading != "dirichlet" and alpha is not None:
+        numbers.problems.add(
+            ("alpha",), f"alpha is given, and the reading is {reading}; write `reading: dirichlet`, or remove alpha"
+        )
+    elif alpha == 0.0:
+        numbers.problems.add(("alpha",), "0 is given; a number above 0 is accepted; for 0 write `reading: hypothesis`")
+    return alpha
 
 
 def read_closeness(given: float | None, problems: Problems) -> float:

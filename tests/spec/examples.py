@@ -9,6 +9,8 @@ parameters:
   beta: {value: 3, support: positive, opinion of: bsm authors, why: a guess}
   base: {value: {normal: [-2, 1]}, opinion of: us}
   rho: {value: "0.01 to 0.1", support: probability, used by: ledger, opinion of: us}
+  n: {value: "30 to 3000", opinion of: us}
+  q0: {value: 0.4, opinion of: us}
 nodes:
   scene:
     role: context
@@ -120,10 +122,40 @@ phases:
     dynamics: replicator
     contexts: {scene: {clean: 0.5, broken-test: 0.5}}
     opinion of: us
+  - name: tuned for reward
+    kind: rl
+    about: every key of a phase
+    selections: $n
+    eta: "0.1 to 1"
+    rl_steps: 1e6
+    dynamics: softmax_pg
+    contexts: {tier: 0.1}
+    levers: {dev: on}
+    selected: {r: ["1", "2"], i: yes}
+    unexplored:
+      - {action: tamper, style: yes}
+      - {action: [hack, tamper], style: no}
+    exploration: "0.001 to 0.01"
+    gates:
+      - {name: audit, looks: "1 to 10", caught: {action: [hack, tamper]}}
+      - {name: probe, looks: 2, detection: {reward_seeker: 0.1, kludge: $q0, inf: "0.1 to 0.3", added: 0}, source: x}
+    drift:
+      - {from: inf, to: kludge, rate: "0.0001 to 0.01", kind: atrophy, source: a paper}
+      - {from: inf, to: reward_seeker, rate: 0.2, transmission: 0.8, kind: memetic}
+    opinion of: us
+    why: a guess
+  - name: audit before release
+    kind: audit
+    selections: 0
+    eta: 1
+    gates: [{name: probe, looks: 3, caught: {t2: yes}, held_out: no, evasion: 0.2}]
+    opinion of: us
 support:
   - {scene: clean, tier: free}
   - {tier: paid}
 closeness: 0.8
+reading: dirichlet
+alpha: {value: "0.3 to 30", opinion of: us}
 variant_sd: {value: "0.1 to 1", opinion of: us, why: seen elsewhere}
 observations:
   complied: {event: {action: [hack]}, about: it did}
@@ -157,6 +189,14 @@ overlays:
     motivations:
       kludge: {seeks: extra}
       added: {seeks: extra, strength: 3, opinion of: us}
+    phases:
+      - name: audit before release
+        kind: audit
+        selections: 0
+        eta: 1
+        gates: [{name: probe, looks: "1 to 5", caught: {extra: yes}}]
+        drift: [{from: added, to: inf, rate: $q}]
+        opinion of: us
 """
 
 

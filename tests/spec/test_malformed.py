@@ -9,6 +9,7 @@ from tests.spec.examples import FULL, write
 
 # (what is wrong, text of the good file, what stands there instead, words of the message); the line that the
 # error must name carries the comment HERE.
+SD = ('variant_sd: {value: "0.1 to 1", opinion of: us, why: seen elsewhere}\n', "")
 CASES = [
     (
         "unknown key",
@@ -459,13 +460,196 @@ CASES = [
         "'none_of_these' is missing",
         ("prior:\n", "prior:  # HERE\n"),
     ),
-    ("softmax", "    dynamics: replicator", "    dynamics: softmax_pg  # HERE", "belongs to later work"),
-    ("mixture", "closeness: 0.8", "closeness: 0.8\nreading: mixture  # HERE", "belongs to later work"),
+    ("dynamics", "    dynamics: replicator", "    dynamics: replicater  # HERE", "did you mean 'replicator'?"),
+    ("kind of phase", "    kind: audit\n", "    kind: audits  # HERE\n", "did you mean 'audit'?"),
+    ("reading", "reading: dirichlet", "reading: dirichelt  # HERE", "did you mean 'dirichlet'?"),
+    ("no alpha", "reading: dirichlet\nalpha:", "reading: dirichlet # HERE\nvariant_sd:", "add `alpha: ", SD),
+    ("needless alpha", "alpha: {", "alpha: { # HERE\n  ", "the reading is mixture", ("g: dirichlet", "g: mixture")),
+    ("alpha of 0", 'alpha: {value: "0.3 to 30"', "alpha: {value: 0 # HERE\n  ", "write `reading: hypothesis`"),
     (
-        "two phases",
+        "votes selected by replicator",
+        "    dynamics: replicator",
+        "    dynamics: replicator  # HERE",
+        "the reading is votes; votes are shares of one policy",
+        ('reading: dirichlet\nalpha: {value: "0.3 to 30", opinion of: us}\n', "reading: votes\n"),
+    ),
+    (
+        "two phases of a name",
         "support:\n",
-        "  - {name: more, selections: 3, eta: 1, opinion of: us}  # HERE\nsupport:\n",
-        "belongs to later work",
+        "  - {selections: 3, eta: 1, opinion of: us,\n    name: training}  # HERE\nsupport:\n",
+        "names differ, the ledger uses them",
+    ),
+    (
+        "phase with a colon",
+        "  - name: training\n",
+        '  - name: "training:1"  # HERE\n',
+        "a moment is written phase:step",
+    ),
+    ("phase called now", "  - name: training\n", "  - name: now  # HERE\n", "reserved for a moment"),
+    ("phase without a name", "  - name: training\n", '  - name: " "  # HERE\n', "an empty name is given"),
+    (
+        "too many phases",
+        "phases:\n",
+        "phases:  # HERE\n" + "".join(f"  - {{name: p{i}, selections: 0, eta: 1}}\n" for i in range(48)),
+        "51 phases are given; at most 50",
+    ),
+    ("lever of a phase", "    levers: {dev: on}", "    levers: {dve: on}  # HERE", "did you mean 'dev'?"),
+    ("lever's state", "    levers: {dev: on}", "    levers: {dev: full}  # HERE", "the states of dev are off, on"),
+    ("context as lever", "    levers: {dev: on}", "    levers: {scene: clean}  # HERE", "under `contexts`"),
+    (
+        "lever as context",
+        "    contexts: {tier: 0.1}",
+        "    contexts: {dev: 0.1}  # HERE",
+        "is given under `levers` too",
+    ),
+    (
+        "lever without levers",
+        "    contexts: {tier: 0.1}\n    levers: {dev: on}",
+        "    contexts: {dev: 0.1}  # HERE",
+        "dev is a lever, give its state under `levers`",
+    ),
+    (
+        "uncertain context",
+        "    contexts: {tier: 0.1}",
+        '    contexts: {tier: "0.1 to 0.3"}  # HERE',
+        "plain numbers over",
+    ),
+    ("selected node", "    selected: {r: [", "    selected: {w: 2, # HERE\n      r: [", "the nodes are scene"),
+    ("selected state", '["1", "2"], i: yes}', '["1", "2"],\n      i: yess}  # HERE', "did you mean 'yes'?"),
+    ("selected always", '["1", "2"], i: yes}', '["1", "2"],\n      i: [no, yes]}  # HERE', "leave i out"),
+    ("selected context", '["1", "2"], i: yes}', '["1", "2"],\n      dev: on}  # HERE', "levers by `levers`"),
+    (
+        "unexplored outcome",
+        "{action: tamper, style: yes}",
+        "{t1: yes}  # HERE",
+        "exploring is about actions: action, style",
+    ),
+    ("unexplored stranger", "{action: tamper, style: yes}", "{acton: tamper}  # HERE", "did you mean 'action'?"),
+    ("unexplored state", "{action: tamper, style: yes}", "{action: temper}  # HERE", "did you mean 'tamper'?"),
+    ("nothing unexplored", "{action: tamper, style: yes}", "{}  # HERE", "name states of the actions action, style"),
+    (
+        "exploration of nothing",
+        '    exploration: "0.001 to 0.01"',
+        "    exploration: 0  # HERE",
+        "nothing is unexplored; list actions",
+        ("    unexplored:\n      - {action: tamper, style: yes}\n      - {action: [hack, tamper], style: no}\n", ""),
+    ),
+    (
+        "exploration above one",
+        '    exploration: "0.001 to 0.01"',
+        "    exploration: 5  # HERE",
+        "write percents as fractions",
+    ),
+    ("gate without a name", "{name: audit, looks", '{name: "", # HERE\n        looks', "a gate has a name"),
+    ("gate without looks", '{name: audit, looks: "1 to 10",', "{name: audit, # HERE\n       ", "'looks' is missing"),
+    (
+        "gate that catches in no way",
+        "caught: {t2: yes}, held_out",
+        "about: x, # HERE\n        held_out",
+        "neither `caught` nor `detection`",
+    ),
+    (
+        "gate that catches in two ways",
+        "{name: probe, looks: 2, detection",
+        "{name: probe, looks: 2, caught: {t1: yes},  # HERE\n        detection",
+        "both `caught` and `detection` are given",
+    ),
+    ("caught node", "caught: {t2: yes}", "caught: {stile: yes}  # HERE\n     ", "did you mean 'style'?"),
+    ("caught state", "caught: {t2: yes}", "caught: {t2: maybe}  # HERE\n     ", "the states of t2 are no, yes"),
+    (
+        "caught in a context",
+        "caught: {t2: yes}",
+        "caught: {tier: paid}  # HERE\n     ",
+        "contexts are those of the phase",
+    ),
+    (
+        "detection missing",
+        "kludge: $q0, inf:",
+        "kludge: $q0, # HERE\n        reward: 0, reward",
+        "nothing is given for inf",
+    ),
+    (
+        "detection of a stranger",
+        "kludge: $q0, inf:",
+        "kludge: $q0, inf: 0,\n        inff: # HERE\n        ",
+        "did you mean 'inf'?",
+    ),
+    ("detection of the overlay's", ", added: 0}, source", "}, # HERE\n        source", "nothing is given for added"),
+    (
+        "evasion of a held-out gate",
+        "held_out: no, evasion: 0.2",
+        "held_out: yes,\n      evasion: 0.2 # HERE\n      ",
+        "write `held_out: no`",
+    ),
+    ("no evasion", "held_out: no, evasion: 0.2", "held_out: no # HERE\n      ", "add it (0 if none)"),
+    ("not held out", "held_out: no, evasion: 0.2", "held_out: sometimes # HERE\n      ", "`true` or `false`"),
+    (
+        "gate without source",
+        "    gates: [{name: probe, looks: 3,",
+        "    gates: [{name: probe,\n      looks: 3,",
+        "`source: ...` or",
+        (
+            "  - name: audit before release\n    kind: audit\n    selections: 0",
+            "  - name: audit before release  # HERE\n    kind: audit\n    selections: 0",
+        ),
+        ("evasion: 0.2}]\n    opinion of: us\n", "evasion: 0.2}]\n"),
+    ),
+    (
+        "drift from a stranger",
+        "{from: inf, to: kludge,",
+        "{from: inff, # HERE\n        to: kludge,",
+        "did you mean 'inf'?",
+    ),
+    (
+        "drift to a stranger",
+        "{from: inf, to: kludge,",
+        "{from: inf, to: kludg, # HERE\n       ",
+        "did you mean 'kludge'?",
+    ),
+    (
+        "drift to what an overlay adds",
+        "{from: inf, to: kludge,",
+        "{from: inf, to: added, # HERE\n       ",
+        "the motivations are reward_seeker, kludge, inf",
+    ),
+    ("drift to itself", "{from: inf, to: kludge,", "{from: inf, to: inf, # HERE\n       ", "what does not turn stays"),
+    (
+        "drift twice",
+        "{from: inf, to: reward_seeker, rate: 0.2",
+        "{from: inf, to: kludge, rate: 0.2 # HERE\n       ",
+        "add the rates in one",
+    ),
+    (
+        "drift above one",
+        "rate: 0.2, transmission: 0.8",
+        "rate: 0.2, # HERE\n        transmission: 0.9",
+        "with probability 1.1 per selection",
+    ),
+    (
+        "drift above one in an overlay",
+        "rate: $q}]",
+        "rate: $q},\n          {from: added, to: kludge, rate: 0.8}]  # HERE",
+        "with probability 1.1 per selection",
+    ),
+    ("kind of drift", "kind: atrophy", "kind: atropy  # HERE\n       ", "did you mean 'atrophy'?"),
+    (
+        "key of a gate",
+        "{name: audit, looks",
+        "{name: audit, looks: 1,\n        lookss: 2, # HERE\n        about",
+        "did you mean 'looks'?",
+    ),
+    (
+        "overlay's new phase",
+        "    phases:\n      - name: audit before release",
+        "    phases:\n      - name: audit before  # HERE",
+        "did you mean 'audit before release'?",
+    ),
+    (
+        "overlay that a phase no longer fits",
+        "    drop_edges: [[action, word]]\n    nodes:\n",
+        "    drop_edges: [[action, word]]\n    nodes:\n      dev: {states: [off, half], default: off}\n",
+        "the phase tuned for reward no longer fits the graph of this overlay",
+        ("  bypass:\n", "  bypass:  # HERE\n"),
     ),
     (
         "phase context",
@@ -630,5 +814,5 @@ def test_a_table_too_large_is_refused_before_it_is_built(tmp_path):
         everyone = ", ".join(f"c{i}" for i in range(parents))
         wide = f"  wide: {{role: outcome, parents: [{everyone}], rule: {{max: [{everyone}]}}}}\n"
         text = FULL.replace("nodes:\n", f"nodes:\n{nodes}{wide}", 1)
-        with pytest.raises(SpecError, match=rf"model\.yaml:20: nodes\.wide: the table of wide would have {words}"):
+        with pytest.raises(SpecError, match=rf"model\.yaml:22: nodes\.wide: the table of wide would have {words}"):
             load(write(tmp_path, text))

@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu test-shapes lint notebooks evidence check check-engine figures look bench bench-gpu clean
+.PHONY: help install demo test test-slow test-gpu lint notebooks evidence check check-engine figures look bench bench-gpu clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,9 +43,6 @@ test-slow: $(STAMP) ## the tests that take minutes
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device (skipped where there is none)
 	$(BIN)/python -m pytest -q -m gpu $(ARGS)
-
-test-shapes: $(STAMP) ## the tests, with array shapes and types checked at every call
-	$(BIN)/python -m pytest -q --jaxtyping-packages=bsm,beartype.beartype $(ARGS)
 
 $(PEERS): $(STAMP)
 	$(BIN)/python -m pip install --quiet --editable ".[dev,peers]"

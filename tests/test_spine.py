@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from bsm.graph import Role
+from bsm.spec import schema
 
 ROOT = Path(__file__).parents[1]
 ROWS = (
@@ -205,14 +206,27 @@ def names_in(document: object) -> Iterator[str]:
             yield from names_in(item)
 
 
+def words_of_the_format(part: object) -> Iterator[str]:
+    """Keys of the file format, and words that it accepts where it accepts few."""
+    if isinstance(part, dict):
+        yield from part.get("properties", {})
+        yield from part.get("enum", [])
+        for inner in part.values():
+            yield from words_of_the_format(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from words_of_the_format(inner)
+
+
 def shipped_names() -> dict[str, str]:
-    """Name -> the model that has it; role names are words of the theory, not of a model."""
-    roles = {role.value for role in Role}
+    """Name -> the model that has it; names of roles and keys are words of the theory, not of a model."""
+    known = {*words_of_the_format(schema())}
+    assert {role.value for role in Role} < known
     return {
         name: file.parent.name
         for file in sorted((ROOT / "models").glob("*/model.yaml"))
         for name in names_in(yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader))
-        if name not in roles
+        if name not in known
     }
 
 

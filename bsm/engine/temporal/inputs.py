@@ -67,7 +67,7 @@ def chain(initial: Tensor, transition: Tensor, log_likelihood: Tensor, varying: 
         )
     steps = log_likelihood.shape[-2]
     given = (initial.shape[:-1], log_likelihood.shape[:-2])
-    varying = varies(transition.shape, steps - 1, given) if varying is None else varying
+    varying = varies(transition.shape, steps - 1, *given) if varying is None else varying
     if varying and (transition.ndim < 3 or transition.shape[-3] != steps - 1):
         raise ValueError(
             f"with varying=True, {steps} time steps need transition [..., {steps - 1}, {states}, {states}], one table "
@@ -96,15 +96,20 @@ def chain(initial: Tensor, transition: Tensor, log_likelihood: Tensor, varying: 
     )
 
 
-def varies(shape: torch.Size, steps: int, given: tuple[torch.Size, ...]) -> bool:
+def varies(shape: torch.Size, steps: int, initial: torch.Size, evidence: torch.Size) -> bool:
     """Whether axis -3 of a transition of this shape counts the steps in time: it has as many entries as they.
 
+    Args:
+        initial, evidence: the batch axes of the other inputs.
+
     Raises:
-        ValueError: it could as well be a batch axis, because another input has one of that size.
+        ValueError: it could as well be a batch axis, because another input has one of that size. One table for each
+            step and nothing more, beside an `initial` without batch axes, is what `smooth` states first and no doubt.
     """
     if len(shape) < 3 or shape[-3] != steps:
         return False
-    if steps > 1 and any(batch and batch[-1] == steps for batch in given):
+    plain = len(shape) == 3 and not initial
+    if steps > 1 and not plain and any(batch and batch[-1] == steps for batch in (initial, evidence)):
         raise ValueError(
             f"transition {tuple(shape)} could be one table for each of the {steps} steps in time, or one for each of "
             f"{steps} sequences of the batch; say varying=True or varying=False"

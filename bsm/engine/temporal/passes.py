@@ -7,8 +7,9 @@ constant, which then adds to the log evidence; -inf excludes a state, zeros mean
 step 0 acts on `initial`.
 
 A transition [..., state, state] holds at every step; one [..., time - 1, state, state] has its own table for each
-step. Where axis -3 has time - 1 entries it counts the steps, unless another input has a batch axis of that size (an
-error); `varying` says it outright, and code that batches transitions should.
+step. Where axis -3 has time - 1 entries it counts the steps. If another input has a batch axis of that size too, that
+is an error, but for one case: [time - 1, state, state] beside an initial [state] always counts steps. `varying` says
+it outright, and code that batches transitions should.
 
 On the CPU and without gradients the loops are compiled. With gradients, or on an accelerator, they are torch
 expressions. In both, a state that is possible is never rounded to zero and lost: where float64 would lose one, that

@@ -98,13 +98,21 @@ def _root(node: Node) -> Callable[[Theta], Table]:
 
 
 def context_distribution(model: Model, phase: int | None = None) -> Model:
-    """The model with the context frequencies of one phase in place of its roots' tables; units stay."""
-    if phase is None or not model.phases[phase].contexts:
+    """The model with the context frequencies and levers of one phase; units stay.
+
+    A lever that the phase sets is in that state for every situation, also one that the declared support lists with
+    another.
+    """
+    if phase is None or not (model.phases[phase].contexts or model.phases[phase].levers):
         return model
-    nodes = dict(model.nodes)
+    nodes, levers = dict(model.nodes), model.phases[phase].levers
     for name, frequencies in model.phases[phase].contexts.items():
         nodes[name] = replace(nodes[name], mechanism=Rows((), frequencies), parents=())
-    return replace(model, nodes=nodes, base=model.without_overlays)
+    for name, state in levers.items():
+        table = Rows((), tuple(float(s == state) for s in nodes[name].states))
+        nodes[name] = replace(nodes[name], mechanism=table, default=state)
+    support = model.support and tuple({n: levers.get(n, s) for n, s in at.items()} for at in model.support)
+    return replace(model, nodes=nodes, support=support, base=model.without_overlays)
 
 
 def default_levers(model: Model) -> Model:

@@ -84,6 +84,14 @@ class Cells:
         return cell
 
 
+def certain(number: Number, parameters: Mapping[str, Parameter]) -> float | None:
+    """A number that is known; None for one with a prior."""
+    if not isinstance(number, Ref):
+        return float(number)
+    parameter = parameters[number.parameter]
+    return parameter.value if parameter.prior is None else None
+
+
 PERCENT = "; write a share, not a percentage: 0.14 for 14 %"
 
 

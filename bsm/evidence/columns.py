@@ -12,12 +12,13 @@ from bsm.spec.model import Model, SpecError
 REQUIRED = ("id", "subject", "setting", "observation", "source_id")
 BEFORE_CONTEXTS = ("id", "subject", "setting", "block")
 AFTER_CONTEXTS = (
-    "variant", "phase", "steps", "observation",
+    "variant", "phase", "step", "steps", "observation",
     "k", "n", "rate", "ci_low", "ci_high", "level", "rho", "n_eff",
     "second_observation", "second_k", "second_rate", "second_ci_low", "second_ci_high",
     "fpr", "fnr", "opinion_of", "note",
     "source_id", "citation", "figure_or_table", "date", "sha256", "second_sha256",
 )  # fmt: skip
+WHERE_USED = ("step",)  # columns that a ledger made from published tables has only where its codes give them
 FIXED = (*BEFORE_CONTEXTS, *AFTER_CONTEXTS)
 
 

@@ -18,6 +18,7 @@ from bsm.evidence.likelihood import (
     log_second_margin,
 )
 from bsm.evidence.rows import LedgerRow
+from bsm.evidence.selected import both, check_steps, factors, phase_of, steps_of
 from bsm.motives.compile import Behaviour
 from bsm.motives.situations import Situations, seen, situations
 from bsm.motives.theta import Theta
@@ -30,20 +31,20 @@ Event = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a row observes, what its second count observes, and whether its episodes were selected on."""
+    """What a row observes, what its second count observes, and the phase that selected on its episodes, if any."""
 
     first: str
     second: str | None
-    selected: bool
+    phase: str | None
 
 
 @dataclass(frozen=True, eq=False)
 class Rates:
     """What a motivation makes of each row, before the judge and before any variant's shift; all [draw, row].
 
-    `p`: probability of the observation (given selection, for a row inside a phase). `yes` and `no`: probability
-    of the second observation with and without the first. `selected`: P(influence | context) for rows inside a
-    phase, 1 elsewhere.
+    `p`: probability of the observation (given selection, for a row that was selected on). `yes` and `no`:
+    probability of the second observation with and without the first. `selected`: P(selected | context) for rows
+    that were selected on, 1 elsewhere.
     """
 
     p: Tensor
@@ -60,7 +61,8 @@ class Episodes:
         blocks: names of the blocks of evidence, in order of first appearance.
         situations: the distinct situations of the rows; `where[row]` is the position of each row's own.
         variants: the groups of rows that share a shift.
-        steps: selected steps that the rows observed.
+        inside: whether a row's episodes were selected on [row]; a row of a phase with no steps was only seen there.
+        steps: selected steps that the rows observed, `steps_of` by phase.
     """
 
     def __init__(self, model: Model, evidence: Evidence) -> None:
@@ -77,9 +79,10 @@ class Episodes:
         self.n = torch.tensor([r.n for r in self.rows], dtype=torch.float64)
         self.seconds = torch.tensor([i for i, r in enumerate(self.rows) if r.second], dtype=torch.long)
         self.second_k = torch.tensor([r.second.k for r in self.rows if r.second], dtype=torch.float64)
-        self.inside = torch.tensor([r.phase is not None for r in self.rows], dtype=torch.bool)
+        self.inside = torch.tensor([phase_of(r) is not None for r in self.rows], dtype=torch.bool)
         self.row_steps = torch.tensor([r.steps for r in self.rows], dtype=torch.float64)
-        self.steps = int(self.row_steps.sum())
+        self.steps_of = steps_of(self.rows)
+        self.steps = sum(self.steps_of.values())
         stated = [r.n_eff is not None for r in self.rows]
         self.n_is_stated = torch.tensor([s and r.basis == STATED for s, r in zip(stated, self.rows, strict=True)])
         self.rho_is_implied = torch.tensor([s and r.basis != STATED for s, r in zip(stated, self.rows, strict=True)])
@@ -89,7 +92,7 @@ class Episodes:
         )
         self.kinds, self.order, self.second_order = self._by_kind()
         self.nodes = hermite(NODES)
-        self._check_steps(everything)
+        check_steps(model, self.rows, everything)
 
     def _blocks_of_seconds(self) -> Tensor:
         """Second counts make blocks of their own, after all others: one for each pair of observations."""
@@ -103,22 +106,11 @@ class Episodes:
         """Rows of each kind, and how to put rows read kind by kind back into ledger order."""
         members: dict[Kind, list[int]] = {}
         for i, row in enumerate(self.rows):
-            kind = Kind(row.observation, row.second.observation if row.second else None, row.phase is not None)
+            kind = Kind(row.observation, row.second.observation if row.second else None, phase_of(row))
             members.setdefault(kind, []).append(i)
         order = torch.tensor([i for rows in members.values() for i in rows], dtype=torch.long).argsort()
         seconds = torch.tensor([i for k, rows in members.items() if k.second for i in rows], dtype=torch.long).argsort()
         return {k: torch.tensor(rows, dtype=torch.long) for k, rows in members.items()}, order, seconds
-
-    def _check_steps(self, parameters: Mapping[str, Parameter]) -> None:
-        for phase in self.model.phases:
-            if isinstance(phase.selections, Ref) and parameters[phase.selections.parameter].prior is not None:
-                continue  # draws with too few selections have probability zero
-            if self.steps > (n := _value(phase.selections, parameters)):
-                line = max(r.line for r in self.rows if r.phase is not None)
-                raise SpecError(
-                    f"evidence line {line} and those before it stand for {self.steps} steps of phase {phase.name}, "
-                    f"which has only {n:g} selections; correct `steps` in the ledger or `selections` in the model"
-                )
 
     def _block_of_variant(self) -> Tensor:
         owner: dict[int, int] = {}
@@ -136,24 +128,24 @@ class Episodes:
         """Probabilities of what was observed, for one motivation, [draw, row]."""
         policy = behaviour.log_policy(name, theta).exp()
 
-        def chance(event: Event, selected: bool) -> Tensor:
-            factors = behaviour.event(event) | (behaviour.influence if selected else {})
-            return (policy * behaviour.consequence(factors, theta, name)).sum(-1)
+        def chance(event: Event, phase: str | None) -> Tensor:
+            found = both(behaviour.event(event), factors(behaviour, phase))
+            return (policy * behaviour.consequence(found, theta, name)).sum(-1)
 
         return self._assemble(chance)
 
-    def _assemble(self, chance: Callable[[Event, bool], Tensor]) -> Rates:
-        """Rows of one kind (same observation, second observation, inside or outside selection) are read together."""
+    def _assemble(self, chance: Callable[[Event, str | None], Tensor]) -> Rates:
+        """Rows of one kind (same observation, second observation, phase that selected) are read together."""
         events = {name: dict(o.event) for name, o in self.model.observations.items()}
         p, chosen, yes, no = [], [], [], []
         for kind, rows in self.kinds.items():
             where = self.where[rows]
-            whole = chance({}, True)[:, where] if kind.selected else torch.ones(1, len(rows), dtype=torch.float64)
-            one = chance(events[kind.first], kind.selected)[:, where] / whole
+            whole = chance({}, kind.phase)[:, where] if kind.phase else torch.ones(1, len(rows), dtype=torch.float64)
+            one = chance(events[kind.first], kind.phase)[:, where] / whole
             p.append(one)
             chosen.append(whole)
             if kind.second:
-                both = chance(_and(events[kind.first], events[kind.second]), kind.selected)[:, where] / whole
+                both = chance(_and(events[kind.first], events[kind.second]), kind.phase)[:, where] / whole
                 yes.append(_ratio(both, one))
                 no.append(self._without(kind, events, chance, where, whole, one, both))
         return Rates(*(_side_by_side(parts, order) for parts, order in (
@@ -164,7 +156,7 @@ class Episodes:
         self,
         kind: Kind,
         events: dict[str, Event],
-        chance: Callable[[Event, bool], Tensor],
+        chance: Callable[[Event, str | None], Tensor],
         where: Tensor,
         whole: Tensor,
         one: Tensor,
@@ -174,9 +166,9 @@ class Episodes:
         assert kind.second is not None
         other = self._complement(events[kind.first])
         if other is None:
-            return _ratio(chance(events[kind.second], kind.selected)[:, where] / whole - both, 1 - one)
-        missed = chance(other, kind.selected)[:, where] / whole
-        rest = chance(_and(other, events[kind.second]), kind.selected)[:, where] / whole
+            return _ratio(chance(events[kind.second], kind.phase)[:, where] / whole - both, 1 - one)
+        missed = chance(other, kind.phase)[:, where] / whole
+        rest = chance(_and(other, events[kind.second]), kind.phase)[:, where] / whole
         return _ratio(rest, missed)
 
     def _complement(self, event: Event) -> Event | None:
@@ -243,7 +235,7 @@ class Episodes:
         return log_second_margin(k, n, second, yes, no, rho)
 
     def log_selected(self, rates: Rates) -> Tensor:
-        """log P(influence | context) for each selected step that a row stands for, [draw, row]; 0 outside selection."""
+        """log P(selected | context) for each selected step that a row stands for, [draw, row]; 0 outside selection."""
         steps = self.row_steps * self.inside
         return torch.where(steps > 0, torch.xlogy(steps, rates.selected), torch.zeros_like(rates.selected))
 

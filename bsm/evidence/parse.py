@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bsm.evidence.cells import DATE, SHA256, Cells, Quantities
+from bsm.evidence.cells import DATE, SHA256, Cells, Quantities, certain
 from bsm.evidence.columns import REQUIRED, context_nodes, seen_contexts
 from bsm.evidence.measured import Dependence, Trials, dependence, measured_rate, second, trials
 from bsm.evidence.repeats import Counted, episodes
 from bsm.evidence.rows import DEFAULT_VARIANT, BaseRate, LedgerRow
-from bsm.spec.model import Model, Number, Parameter
+from bsm.spec.model import Model, Number, Parameter, Phase
 
 NO_TRIALS = "neither n, nor an interval, nor a stated n_eff: how many trials it is worth is unknown"
 NO_WIDTH = " (at a rate of 0 or 1, or with a width of zero, an interval says nothing)"
@@ -70,7 +71,11 @@ def base_rate(cells: Cells) -> BaseRate:
 
 
 class RowReader:
-    """Reads one record at a time against a model, and gathers the uncertain numbers that rows share."""
+    """Reads one record at a time against a model, and gathers the uncertain numbers that rows share.
+
+    A blank context is read at its default where an action sees it, and is else left to chance. A blank lever is in
+    the state that the row's phase sets it to; outside a phase, and in one that leaves it alone, it is as a context.
+    """
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -81,8 +86,9 @@ class RowReader:
 
     def read(self, cells: Cells) -> tuple[Trials | None, LedgerRow]:
         """The row, and its trials; without trials its k and n are 0 and the caller excludes it."""
-        contexts = self.contexts(cells)
-        phase, steps = self.phase(cells)
+        phase = self.phase(cells)
+        contexts = self.contexts(cells, phase)
+        step, steps = self.steps(cells, phase)
         variant = cells.text("variant")
         rate = measured_rate(cells)
         rho, n_eff = self.rho(cells), self.quantities.read(cells, "n_eff", low=1, high=1e12)
@@ -96,7 +102,8 @@ class RowReader:
             block=cells.text("block") or cells.text("setting"),
             contexts=contexts,
             variant=DEFAULT_VARIANT if variant == "default" else variant,
-            phase=phase,
+            phase=phase.name if phase else None,
+            step=step,
             steps=steps,
             observation=cells.text("observation"),
             k=worth.k if worth else 0.0,
@@ -122,36 +129,54 @@ class RowReader:
 
     def counted(self, row: LedgerRow, usable: bool) -> Counted:
         contexts = {**self.defaults, **row.contexts}
-        about = episodes(row.subject, row.source_id, row.setting, contexts, row.variant, row.phase)
+        about = episodes(row.subject, row.source_id, row.setting, contexts, row.variant, row.phase, row.step)
         return Counted(row.id, row.subject, row.line, about, row.observation, usable)
 
-    def contexts(self, cells: Cells) -> dict[str, str]:
-        """Every context that an action sees, and every other that the row sets."""
+    def contexts(self, cells: Cells, phase: Phase | None) -> dict[str, str]:
+        """Every context that an action sees, and every other that the row or the levers of its phase set."""
+        levers = phase.levers if phase else {}
         found: dict[str, str] = {}
         for name in self.nodes:
             node = self.model.nodes[name]
             state = cells.one_of(name, node.states, "one of its states")
-            if state is None and name in self.seen and not cells.text(name):
-                state = node.default
-                if state is None:
+            if state is None and not cells.text(name):
+                state = levers.get(name, node.default if name in self.seen else None)
+                if state is None and name in self.seen:
                     cells.wrong(f"{name} is blank and its node has no default; write one of {list(node.states)}")
             if state is not None:
                 found[name] = state
         return found
 
-    def phase(self, cells: Cells) -> tuple[str | None, int]:
-        """Phase and steps; (None, 0) outside selection."""
-        names = [phase.name for phase in self.model.phases]
-        if cells.text("phase") and not names:
+    def phase(self, cells: Cells) -> Phase | None:
+        """The phase that the row names."""
+        phases = {phase.name: phase for phase in self.model.phases}
+        if cells.text("phase") and not phases:
             cells.wrong(f"phase = {cells.text('phase')!r}, but the model has no phases; leave phase and steps blank")
-            return None, 0
-        phase = cells.one_of("phase", names, "a phase of the model")
+            return None
+        name = cells.one_of("phase", phases, "a phase of the model")
+        return None if name is None else phases[name]
+
+    def steps(self, cells: Cells, phase: Phase | None) -> tuple[float | None, int]:
+        """Where in the phase the row was seen, and the selections that it stands for: 1 where that is blank.
+
+        (None, 0) outside a phase.
+        """
         if phase is None:
-            if cells.text("steps") not in ("", "0") and not cells.text("phase"):
-                cells.wrong(f"steps = {cells.text('steps')} outside selection; name the phase, or leave steps blank")
+            if not cells.text("phase"):
+                for name, blank in (("step", ("",)), ("steps", ("", "0"))):
+                    if cells.text(name) not in blank:
+                        cells.wrong(f"{name} = {cells.text(name)} outside selection; name the phase, or leave it blank")
             return None, 0
-        steps = cells.count("steps", at_least=1)
-        return phase, 1 if steps is None else int(steps)
+        n = certain(phase.selections, self.model.parameters)
+        steps = cells.count("steps")
+        stands_for = 1 if steps is None else int(steps)
+        step = cells.number("step", high=math.inf if n is None else n)
+        if n is not None and step is not None and step + stands_for > n:
+            cells.wrong(
+                f"step = {step:g} and steps = {stands_for} reach beyond the {n:g} selections of phase {phase.name}; "
+                "write the selections before the row in step, and those that it stands for in steps (0: only seen)"
+            )
+        return step, stands_for
 
     def rho(self, cells: Cells) -> Number | None:
         rho = self.quantities.read(cells, "rho")

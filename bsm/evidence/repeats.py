@@ -25,10 +25,16 @@ class Counted:
 
 
 def episodes(
-    subject: str, source: str, setting: str, contexts: Mapping[str, str], variant: str, phase: str | None
+    subject: str,
+    source: str,
+    setting: str,
+    contexts: Mapping[str, str],
+    variant: str,
+    phase: str | None,
+    step: float | None = None,
 ) -> Episodes:
     """Rows that agree in all of this are about the same episodes."""
-    return (subject, source, setting, tuple(sorted(contexts.items())), variant, phase)
+    return (subject, source, setting, tuple(sorted(contexts.items())), variant, phase, step)
 
 
 def unflipped(observation: Observation, model: Model) -> object:

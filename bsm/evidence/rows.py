@@ -29,8 +29,11 @@ class LedgerRow:
     Attributes:
         contexts: context node -> state, with every context that an action sees.
         variant: name of the prompt variant, shared by the rows it shifts together; "" is the default prompt.
-        phase: the selection phase in which the episodes fell; None outside selection.
-        steps: selection steps that the row stands for; 0 outside selection.
+        phase: the phase in which the episodes were seen; None for now, after the last phase.
+        steps: selections of that phase that the row stands for; 0 where its episodes were not selected on.
+        step: selections of that phase that lay before the row's, which are then numbers step + 1 to step + steps.
+            None where that is not said: the end of the phase where `steps` is 0, else its first steps, in file
+            order.
         k, n: the trials that the likelihood uses, by `basis`. "counts": as given (k = rate * n where the
             source gives a rate of known n). "interval": n = r(1 - r)/se^2 and k = r n, real-valued.
             "stated n_eff": n = n_eff and k = r n_eff (an uncertain n_eff enters at its median).
@@ -68,6 +71,7 @@ class LedgerRow:
     note: str
     opinion_of: str
     line: int
+    step: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

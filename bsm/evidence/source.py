@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from bsm.evidence.columns import AFTER_CONTEXTS, BEFORE_CONTEXTS, FIXED, meant
+from bsm.evidence.columns import AFTER_CONTEXTS, BEFORE_CONTEXTS, FIXED, WHERE_USED, meant
 from bsm.evidence.files import Problems, Sheet, read_sheet
 from bsm.spec.model import SpecError
 
@@ -80,7 +80,9 @@ class Codebook:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*BEFORE_CONTEXTS, *self.contexts, *AFTER_CONTEXTS)
+        given = {name for cells in self.codes.values() for name in cells}
+        after = (name for name in AFTER_CONTEXTS if name not in WHERE_USED or name in given)
+        return (*BEFORE_CONTEXTS, *self.contexts, *after)
 
 
 def build(folder: str | Path) -> str:

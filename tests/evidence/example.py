@@ -6,7 +6,18 @@ from pathlib import Path
 
 from bsm.evidence import Evidence
 from bsm.graph import Role
-from bsm.spec.model import Model, Node, Observation, Parameter, Phase, Prior, Provenance, Uniform
+from bsm.spec.model import (
+    Distribution,
+    Model,
+    Node,
+    Observation,
+    Parameter,
+    Phase,
+    Prior,
+    Provenance,
+    Ref,
+    Uniform,
+)
 
 OURS = Provenance(opinion_of="bsm tests")
 
@@ -30,10 +41,14 @@ MODEL = Model(
     parameters={
         "spread": Parameter("spread", 0.05, None, "probability", "0.05", OURS),
         "worth": Parameter("worth", 40.0, None, "positive", "40", OURS),
+        "long": Parameter("long", 30.0, Distribution("lognormal", (3.4, 1.0)), "positive", "6 to 155", OURS),
     },
     motivations={},
     prior=Prior(0.05, (), OURS),
-    phases=(Phase("drill", 10.0, 1.0, provenance=OURS),),
+    phases=(
+        Phase("drill", 10.0, 1.0, provenance=OURS),
+        Phase("work", Ref("long"), 1.0, levers={"rule": "loose"}, provenance=OURS),
+    ),
     support=None,
     observations={
         "went": Observation("went", {"move": ("go",)}),
@@ -45,7 +60,7 @@ MODEL = Model(
 )
 
 HEADER = [
-    *("id", "subject", "setting", "place", "light", "variant", "phase", "steps", "observation"),
+    *("id", "subject", "setting", "place", "light", "variant", "phase", "step", "steps", "observation"),
     *("k", "n", "rate", "ci_low", "ci_high", "level", "rho", "n_eff"),
     *("second_observation", "second_k", "second_rate", "second_ci_low", "second_ci_high"),
     *("fpr", "fnr", "opinion_of", "note"),

@@ -163,6 +163,41 @@ def test_more_steps_than_selections_is_an_error_at_its_line():
             fit(model, ledger(model, row))
 
 
+TWO = """[{name: tr, selections: 2, eta: 1, opinion of: us},
+  {name: su, selections: 2, eta: 1, selected: {r: yes}, opinion of: us}]"""
+
+
+def test_steps_are_counted_phase_by_phase():
+    model = small(PHASES=TWO)
+    rows = [{"k": 1, "n": 2, "phase": phase, "steps": 2} for phase in ("tr", "su")]
+    assert Episodes(model, ledger(model, *rows)).steps_of == {"tr": 2, "su": 2}
+    with pytest.raises(SpecError, match=r"line 4 .* 3 steps of phase su, which has only 2 selections"):
+        Episodes(model, ledger(model, *rows, {"k": 0, "n": 1, "c": "v", "phase": "su"}))
+
+
+def test_what_was_seen_in_a_phase_and_not_selected_on_is_an_ordinary_row():
+    model = small(PHASES=TWO)
+    rows = [{"k": 3, "n": 10}, {"k": 4, "n": 9, "c": "v", "observation": "noticed"}]
+    seen = [{**row, "phase": "su", "step": 1, "steps": 0} for row in rows]
+    assert not Episodes(model, ledger(model, *seen)).inside.any()
+    assert log_likelihood(model, ledger(model, *seen)) == log_likelihood(model, ledger(model, *rows))
+
+
+def test_a_row_was_selected_on_what_its_phase_selects():
+    """P(row, selected) once for each step: the reward r in phase su, influence in phase tr."""
+    model = small(PHASES=TWO)
+    reward = np.array([0.1, 0.7, 0.3])  # P(r = yes | action, c = u)
+    for phase, chosen in (("su", reward), ("tr", reward * 0.8 + (1 - reward) * [0.1, 0.1, 0.01])):
+        found = log_likelihood(model, ledger(model, {"k": 2, "n": 2, "phase": phase, "steps": 2}))
+        for m in model.motivations:
+            assert found[m] == pytest.approx(2 * np.log(policy(model, m, "u")[1] * chosen[1]), abs=1e-9)
+        free = 2 * np.log(chosen[1]) + np.log(1 / 6)  # E q^2 = 1/6 for one of three under Dirichlet(1, 1, 1)
+        assert found["none_of_these"] == pytest.approx(free, abs=1e-3)
+    both = ledger(model, {"k": 1, "n": 1, "phase": "su"}, {"k": 1, "n": 1, "phase": "tr", "variant": "b"})
+    free = np.log(0.7) + np.log(0.7 * 0.8 + 0.3 * 0.1) + np.log(1 / 6)
+    assert log_likelihood(model, both)["none_of_these"] == pytest.approx(free, abs=1e-3)
+
+
 def test_lengths_below_the_observed_steps_have_no_weight():
     """n is log-normal around 4 and five steps were seen: what remains is n above five."""
     model = small(PHASES=training("2 to 8"))

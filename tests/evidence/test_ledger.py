@@ -109,6 +109,32 @@ def test_identical_text_is_one_parameter_and_other_text_another(tmp_path: Path):
 def test_a_row_inside_selection_stands_for_one_step_unless_it_says_more(tmp_path: Path):
     assert (one(tmp_path, phase="drill").phase, one(tmp_path, phase="drill").steps) == ("drill", 1)
     assert one(tmp_path, phase="drill", steps="4").steps == 4
+    assert one(tmp_path, phase="drill", steps="0").steps == 0
+
+
+def test_a_row_says_where_in_its_phase_it_was_seen(tmp_path: Path):
+    assert one(tmp_path, phase="drill").step is None
+    assert one(tmp_path).step is None
+    assert one(tmp_path, phase="drill", step="0", steps="0").step == 0.0
+    assert one(tmp_path, phase="drill", step="2.5", steps="0").step == 2.5
+    assert one(tmp_path, phase="drill", step="10", steps="0").step == 10.0
+    assert one(tmp_path, phase="drill", step="6", steps="4").steps == 4
+    assert one(tmp_path, phase="work", step="1e6", steps="7").step == 1e6  # its length is uncertain
+
+
+def test_a_lever_left_blank_is_as_the_phase_of_the_row_sets_it():
+    rows = [
+        {"id": "now"},
+        {"id": "drill", "phase": "drill"},
+        {"id": "work", "phase": "work"},
+        {"id": "seen", "phase": "work", "step": "3", "steps": "0"},
+        {"id": "said", "phase": "work", "rule": "strict"},
+    ]
+    frame = pd.DataFrame([{**GOOD, "rule": "", "phase": "", "step": "", "steps": "", **row} for row in rows])
+    wanted = {"now": None, "drill": None, "work": "loose", "seen": "loose", "said": "strict"}
+    assert {row.id: row.contexts.get("rule") for row in Evidence.from_frame(frame, MODEL).rows} == wanted
+    without = Evidence.from_frame(frame.drop(columns="rule").iloc[:4], MODEL)
+    assert {row.id: row.contexts.get("rule") for row in without.rows} == {n: wanted[n] for n in list(wanted)[:4]}
 
 
 def test_a_lever_may_be_set_by_a_row(tmp_path: Path):
@@ -168,11 +194,20 @@ def test_a_repeat_without_trials_is_excluded_as_a_repeat_and_not_for_want_of_n(f
         {"place": "home"},
         {"light": "off"},
         {"phase": "drill"},
+        {"phase": "drill", "step": "3"},
         {"source_id": "theirs2025"},
     ],
 )
 def test_other_episodes_are_not_repeats(other: dict[str, str], tmp_path: Path):
     assert len(ledger(tmp_path, {}, {"id": "b", **other}).rows) == 2
+
+
+def test_other_moments_of_a_phase_are_other_episodes(tmp_path: Path):
+    seen = {"phase": "drill", "steps": "0"}
+    moments = [{"id": f"at{x}", "step": x, **seen} for x in ("", "0", "5", "10")]
+    assert len(ledger(tmp_path, *moments).rows) == 4
+    with pytest.raises(SpecError, match="twice repeats at5"):
+        ledger(tmp_path, *moments, {"id": "twice", "step": "5.0", **seen})
 
 
 def test_base_rates_stand_apart(tmp_path: Path):

@@ -39,7 +39,17 @@ ROWS = {
     "blank context": ({"place": ""}, ["place is blank", "['office', 'home']"]),
     "unknown phase": ({"phase": "dril"}, ["phase = 'dril'", "did you mean 'drill'?"]),
     "steps outside selection": ({"steps": "2"}, ["steps = 2 outside selection", "name the phase"]),
-    "no steps": ({"phase": "drill", "steps": "0"}, ["steps = 0 must be between 1"]),
+    "steps below 0": ({"phase": "drill", "steps": "-1"}, ["steps = -1 must be between 0"]),
+    "part of a step": ({"phase": "drill", "steps": "1.5"}, ["steps = 1.5 is a count"]),
+    "step outside selection": ({"step": "2"}, ["step = 2 outside selection", "name the phase"]),
+    "step 0 outside selection": ({"step": "0"}, ["step = 0 outside selection", "name the phase"]),
+    "step beyond the phase": ({"phase": "drill", "step": "11", "steps": "0"}, ["step = 11 must be between 0 and 10"]),
+    "step before the phase": ({"phase": "drill", "step": "-1"}, ["step = -1 must be between 0 and 10"]),
+    "steps beyond the phase": (
+        {"phase": "drill", "step": "9.5"},
+        ["step = 9.5 and steps = 1 reach beyond the 10 selections of phase drill", "(0: only seen)"],
+    ),
+    "step in words": ({"phase": "drill", "step": "end"}, ["step = 'end' is not a finite number"]),
     "interval upside down": (
         {**INTERVAL, "ci_low": "0.3", "ci_high": "0.1"},
         ["ci_low = 0.3 is above ci_high = 0.1", "swap"],
@@ -135,7 +145,7 @@ FILES = {
     "column twice": (text({}, header=[*HEADER, "note"]), ["evidence.csv:1: ", "'note' is there 2 times"]),
     "ragged": (
         text({}) + "a,b,c\n",
-        ["evidence.csv:3: ", "3 cells where the header has 32 columns", "comma"],
+        ["evidence.csv:3: ", "3 cells where the header has 33 columns", "comma"],
     ),
     "open quote": (text({}) + '"open\n', ["evidence.csv:3: ", "not readable as CSV", "quote"]),
     "NUL": (text({}).encode().replace(b"hall", b"ha\0l"), ["evidence.csv:2: ", "NUL"]),

@@ -39,6 +39,7 @@ SMALL = text(
         "id": "d",
         "variant": "d",
         "phase": "drill",
+        "step": "7.5",
         "steps": "2",
         "fpr": "0.05",
         "fnr": "$spread",
@@ -94,6 +95,7 @@ def numbers(ledger: Evidence) -> list[float]:
         assert 0 <= row.k <= row.n
         assert row.second is None or 0 <= row.second.k <= row.n
         assert row.rho is not None or row.n_eff is not None
+        assert row.step is None or (row.phase and row.step >= 0)
     for parameter in ledger.parameters.values():
         found += [parameter.value, *(parameter.prior.args if parameter.prior else ())]
     return found + [x for b in ledger.base_rates for x in (b.k, b.n, b.rate) if x is not None]

@@ -132,3 +132,11 @@ def test_one_command_writes_the_ledger(tmp_path: Path, capsys: pytest.CaptureFix
     assert source.main([str(tmp_path)]) == 2
     assert "does not exist" in capsys.readouterr().err
     assert source.main([]) == 2
+
+
+def test_step_is_a_column_only_where_a_code_gives_it(tmp_path: Path):
+    assert "step" not in records(source.build(folder(tmp_path)))[0]
+    header, row = CODING.splitlines()
+    coded = f"{header},phase,step,steps\n{row},drill,3,0\n"
+    lit, _ = records(source.build(folder(tmp_path, coding=coded)))
+    assert (lit["phase"], lit["step"], lit["steps"]) == ("drill", "3", "0")

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 PARTS = {  # name of the part and of its results -> module that has `findings(settings)`
@@ -19,8 +20,10 @@ PARTS = {  # name of the part and of its results -> module that has `findings(se
     "draws": "tests.benchmarks.draws",
     "bandwidth": "tests.benchmarks.bandwidth",
     "values": "tests.benchmarks.values",
+    "temporal": "tests.benchmarks.temporal",
     "scaling": "tests.benchmarks.scaling",
 }
+PEERS = ("pyagrum", "hmmlearn", "dynamax")  # pgmpy and Pyro are there already
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -67,13 +70,12 @@ def one_thread() -> None:
     """One thread for every library, said before any of them is loaded, and checked after.
 
     Raises:
-        SystemExit: pyAgrum is not installed, or a library holds more than one thread.
+        SystemExit: a peer is not installed, or a library holds more than one thread.
     """
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
-        import pyagrum
-    except ModuleNotFoundError:
-        sys.exit("pyAgrum is not installed; `make bench` installs it, or: pip install --editable '.[dev,peers]'")
+    if missing := [name for name in PEERS if find_spec(name) is None]:
+        sys.exit(f"{missing[0]} is not installed; `make bench` installs it, or: pip install --editable '.[dev,peers]'")
+    import pyagrum
     import torch
     from threadpoolctl import threadpool_info
 

@@ -32,6 +32,11 @@ MISSING = Goal("A2", "cells missing at random: times the time of complete rows",
 DRAWS = Goal("A3", "200 parameter draws x 1,000 rows: times faster than pyAgrum", 300)
 COPY = Goal("A4", "a pass over rows: times the time of copying its bytes", 3, at_least=False)
 VALUE = Goal("D1", "value of observing each of 6 nodes: times faster than a pyAgrum loop over joint posteriors", 500)
+BATCH = Goal("B1", "filter and smoother, 10,000 sequences: times faster than the better of hmmlearn and dynamax", 2)
+DENSE = Goal("B1", "the same with 32 states and 100 steps", 4)
+UNROLLED = Goal("B1", "the same: times faster than pyAgrum on the chain unrolled", 1000)
+SINGLE = Goal("B2", "filter and smoother, one sequence: times faster than dynamax, jitted and warm", 1)
+MILLION = Goal("B2", "a million steps without evidence: milliseconds", 0.5, at_least=False)
 LINEAR = Goal("rows", "time per row of the most rows, times that of a hundredth as many", 1.2, at_least=False)
 FLAT = Goal("rows", "peak memory after the most rows, times that after a hundredth as many", 1.05, at_least=False)
 

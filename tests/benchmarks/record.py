@@ -12,7 +12,19 @@ from typing import Any
 import torch
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("bsm", "torch", "numpy", "numba", "opt_einsum", "pyagrum", "pgmpy", "pyro-ppl")
+PACKAGES = (
+    "bsm",
+    "torch",
+    "numpy",
+    "numba",
+    "opt_einsum",
+    "pyagrum",
+    "pgmpy",
+    "pyro-ppl",
+    "hmmlearn",
+    "dynamax",
+    "jax",
+)
 
 
 def environment() -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Settings:
     copy_rows: int = 1_000_000
     value_rows: int = 1000
     agrum_value_rows: int = 30
+    sequences: int = 10_000  # of evidence over time
     stream: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 
 
@@ -46,5 +47,6 @@ QUICK = Settings(
     copy_rows=100_000,
     value_rows=200,
     agrum_value_rows=5,
+    sequences=200,
     stream=(1_000, 10_000, 100_000),
 )

@@ -90,7 +90,7 @@ def without_ledger(model: Model, overlay: str | None, as_json: bool) -> None:
         f"{model.name} has no evidence.csv: this is what prior and selection say, before any behaviour is seen\n"
     )
     click.echo(fitness_text(document) + "\n")
-    click.echo(f"share of influence, prior x selection ({selection_words(model)})")
+    click.echo(f"share of influence, prior x selection ({selection_words(model.with_overlay(overlay))})")
     click.echo(aligned(("motivation", "share"), [[m, f"{p:.6f}"] for m, p in document["shares"].items()], numbers=(1,)))
 
 
@@ -103,16 +103,12 @@ def shares_of(model: Model, overlay: str | None) -> dict[str, float]:
 
 
 def selection_words(model: Model) -> str:
-    """Dynamics, n and eta, in words."""
-    from bsm.spec.model import Ref
+    """Dynamics, and n, eta, gates and drift of every phase, in words."""
+    from bsm.spec.phase_words import dynamics, phases, timeline
 
     if not model.phases:
         return "no selection phase: the prior alone"
-    phase = model.phases[0]
-    n, eta = (
-        model.parameters[x.parameter].written if isinstance(x, Ref) else f"{x:g}" for x in (phase.selections, phase.eta)
-    )
-    return f"replicator, phase {phase.name}: {n} selections at eta {eta}"
+    return f"{dynamics(model)}: {timeline(phases(model))}"
 
 
 def computed(model: Model, ledger: Evidence, request: Request, outputs: Outputs, fresh: bool) -> Result:

@@ -8,15 +8,14 @@ from bsm.figures.numbers import count, many, nats, within
 from bsm.figures.standings import Alike, alike, names_of
 from bsm.inference.result import Result
 from bsm.spec.model import Model
+from bsm.spec.phase_words import timeline
 
 
 def basis(result: Result) -> str:
-    """Dynamics, reading, n, eta and t, in a line; printed with every result."""
+    """Dynamics, reading, and n, eta, gates and drift of every phase, and t, in a line; printed with every result."""
     about = result.about
-    phases = [
-        f"{p['name']}, n = {p['selections']} selections at eta = {p['eta']}, t at its end" for p in about["phases"]
-    ]
-    chosen = "; ".join(phases) if phases else "none (no n, eta or t), so shares repeat the prior"
+    phases = about["phases"]
+    chosen = timeline(phases) if phases else "none (no n, eta or t), so shares repeat the prior"
     return f"Dynamics: {about['dynamics']}. Reading: {about['reading']}. Selection: {chosen}."
 
 

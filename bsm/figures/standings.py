@@ -72,7 +72,7 @@ def leading(result: Result) -> str:
 
 
 def selected(result: Result) -> bool:
-    """Whether the model has a selection phase, so that shares say more than the prior."""
+    """Whether the model has phases of selection, so that shares say more than the prior."""
     return bool(result.about["phases"])
 
 

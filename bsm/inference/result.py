@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bsm.evidence.ledger import Evidence
+from bsm.spec import phase_words
 from bsm.spec.model import Model, SpecError
 
 if TYPE_CHECKING:
@@ -342,12 +343,9 @@ def _about(
         "format": FORMAT,
         "model": model.name,
         "overlay": overlay,
-        "dynamics": "replicator",
+        "dynamics": phase_words.dynamics(model),
         "reading": "hypothesis: one pattern drives",
-        "phases": [
-            {"name": p.name, "selections": _written(model, p.selections), "eta": _written(model, p.eta)}
-            for p in model.phases
-        ],
+        "phases": phase_words.phases(model),
         "reference": reference,
         "headline": None
         if model.headline is None
@@ -380,7 +378,7 @@ def _about(
             {"name": t.name, "kind": t.kind, "acts": t.acts, "why": t.why, "provenance": str(t.provenance)}
             for t in model.prior.terms
         ],
-        "none_of_these": _written(model, model.prior.none_of_these),
+        "none_of_these": phase_words.number(model, model.prior.none_of_these),
         "subjects": {s: _about_subject(f) for s, f in fits.items()},
         "excluded": [{"id": e.id, "subject": e.subject, "reason": e.reason, "line": e.line} for e in ledger.excluded],
         "base_rates": [
@@ -419,9 +417,3 @@ def _about_class(c: Class) -> dict[str, Any]:
         "nats": c.nats,
         "split": None if c.split is None else {"situation": c.split.situation, "bits": c.split.bits},
     }
-
-
-def _written(model: Model, number: Any) -> str:
-    from bsm.spec.model import Ref
-
-    return model.parameters[number.parameter].written if isinstance(number, Ref) else f"{float(number):g}"

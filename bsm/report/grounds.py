@@ -14,6 +14,11 @@ from bsm.inference.result import NONE, Result
 from bsm.report.html import Markup, details, listed, table, tag
 from bsm.spec.model import Model
 
+SOFTMAX = (
+    "Under softmax_pg a share is the weight of a pattern in a policy trained by gradient; it is not the probability "
+    "that an AI which was selected has the motivation."
+)
+
 
 def excluded(result: Result) -> Markup:
     """Rows of the ledger that are not in the likelihood, with the reason."""
@@ -83,7 +88,8 @@ def rests(result: Result, subject: str) -> Markup:
         "credence in the hypothesis that one motivation drives. They agree only under this reading and before "
         "the ledger."
     )
-    return listed([basis(result), share, *result.about["subjects"][subject]["notes"]])
+    gradient = [SOFTMAX] if "softmax_pg" in result.about["dynamics"] else []
+    return listed([basis(result), share, *gradient, *result.about["subjects"][subject]["notes"]])
 
 
 def sources(result: Result, model: Model | None) -> list[Markup]:
@@ -111,6 +117,12 @@ def _provenance(model: Model) -> Iterator[tuple[str, str]]:
     for phase in model.phases:
         if phase.provenance:
             yield f"phase {phase.name}", str(phase.provenance)
+        for gate in phase.gates:
+            if gate.provenance and gate.provenance != phase.provenance:
+                yield f"phase {phase.name}, gate {gate.name}", str(gate.provenance)
+        for drift in phase.drift:
+            if drift.provenance and drift.provenance != phase.provenance:
+                yield f"phase {phase.name}, drift from {drift.source} to {drift.target}", str(drift.provenance)
 
 
 def run(manifest: Mapping[str, Any] | None) -> list[Markup]:

@@ -13,6 +13,7 @@ from bsm.spec.model import Node, Number, Phase
 from bsm.spec.parameters import Numbers, Passport, provenance
 from bsm.spec.phase_document import PhaseDocument
 from bsm.spec.problems import Place, Problems, listed, near, shorten
+from bsm.spec.quantities import number
 
 RESERVED = ("start", "now")  # moments that every model has
 LONGEST_NAME = 80
@@ -152,9 +153,9 @@ class Phases:
 
 
 def check_votes(reading: str, documents: Sequence[PhaseDocument], place: Place, problems: Problems) -> None:
-    """The vote policy is trained by its gradient alone."""
+    """The vote policy is trained by its gradient alone; a phase without selections has no dynamics."""
     for i, document in enumerate(documents if reading == "votes" else []):
-        if document.dynamics != "softmax_pg":
+        if document.dynamics != "softmax_pg" and number(document.selections) != 0:
             problems.add(
                 (*place, i, "dynamics"),
                 f"{document.dynamics} is given, and the reading is votes; votes are shares of one policy, which "

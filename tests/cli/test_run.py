@@ -136,7 +136,10 @@ def test_without_a_ledger_prior_and_selection_are_printed_and_nothing_is_written
     out = tmp_path / "out"
     shown = printed("run", TINY, "--out", out)
     assert "tiny has no evidence.csv" in shown
-    assert "share of influence, prior x selection (replicator, phase training: 10 selections at eta 1)" in shown
+    assert (
+        "share of influence, prior x selection (replicator: training, n = 10 selections at eta = 1, t at its end)"
+        in shown
+    )
     assert not out.exists()
     found = document("run", TINY, "--out", out)
     assert sum(found["shares"].values()) == pytest.approx(1)

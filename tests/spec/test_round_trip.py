@@ -7,18 +7,23 @@ import pytest
 from pydantic import ValidationError
 
 from bsm.spec import (
+    DriftDocument,
+    GateDocument,
     ModelDocument,
     MotivationDocument,
     NodeDocument,
     ObservationDocument,
     ParameterDocument,
+    PhaseDocument,
     PriorDocument,
     RowDocument,
     SeeksDocument,
+    SourcedQuantity,
     SpecError,
     load,
     schema,
 )
+from bsm.spec.model import Ref
 from bsm.spec.starter import evidence_text, model_text
 from tests.spec.examples import FULL, write
 
@@ -93,6 +98,64 @@ def test_mistakes_in_python_are_told_by_place():
     document.phases = "none"
     with pytest.raises(SpecError, match=r"model built: phases: 'none' is given; a list is accepted"):
         load(document)
+
+
+def test_phases_built_in_python_are_those_read_from_the_file(tmp_path):
+    """Everything that a phase may say, under its Python names, and the reading with its alpha."""
+    document = built()
+    document.reading = "dirichlet"
+    document.alpha = SourcedQuantity(value="0.3 to 30", opinion_of="us")
+    document.phases = [
+        PhaseDocument(
+            name="rl",
+            kind="rl",
+            selections="20 to 200",
+            eta="$beta",
+            rl_steps=1_000_000,
+            dynamics="softmax_pg",
+            selected={"passed": "yes"},
+            unexplored=[{"action": ["cheat"]}],
+            exploration=0.01,
+            gates=[
+                GateDocument(name="audit", looks=3, caught={"action": "cheat"}),
+                GateDocument(
+                    name="audit", looks=1, detection={"worker": 0, "survivor": "$q"}, held_out=False, evasion=0.5
+                ),
+            ],
+            drift=[
+                DriftDocument(from_="worker", to="survivor", rate="0.001 to 0.1", transmission="$q", kind="memetic")
+            ],
+            opinion_of="us",
+        ),
+        PhaseDocument(name="use", kind="deployment", selections=0, eta=1, opinion_of="us"),
+    ]
+    document.parameters["q"] = ParameterDocument(value=0.2, opinion_of="us")
+    file = document.write(tmp_path / "built")
+    assert ModelDocument.read(file).phases[0].drift[0].from_ == "worker"
+    assert same(load(file), load(document))
+    rl, use = load(file).phases
+    assert [gate.held_out for gate in rl.gates] == [True, False]
+    assert (rl.gates[1].detection["survivor"], rl.drift[0].transmission) == (Ref("q"), Ref("q"))
+    assert (rl.rl_steps, rl.unexplored, use.selections) == ("1000000", ({"action": ("cheat",)},), 0.0)
+    assert load(file).parameters["alpha"].prior.family == "lognormal"
+
+
+def test_an_overlay_gives_a_phase_anew_and_leaves_the_others(tmp_path):
+    model = load(write(tmp_path, FULL))
+    changed = model.with_overlay("bypass")
+    assert [p.name for p in changed.phases] == [p.name for p in model.phases]
+    assert changed.phases[:2] == model.phases[:2]
+    assert changed.phases[2].gates[0].caught == {"extra": ("yes",)}
+    assert changed.phases[2].drift[0].source == "added"
+    assert {n for n in changed.uncertain if n.startswith("overlays.bypass.phases")} == {
+        "overlays.bypass.phases[0].gates[0].looks"
+    }
+
+
+def test_votes_accept_an_audit_without_selections(tmp_path):
+    text = FULL.replace('reading: dirichlet\nalpha: {value: "0.3 to 30", opinion of: us}\n', "reading: votes\n")
+    text = text.replace("    dynamics: replicator", "    dynamics: softmax_pg")
+    assert load(write(tmp_path, text)).reading == "votes"
 
 
 def test_overlays_keep_what_they_do_not_change(tmp_path):

@@ -2,12 +2,14 @@
 
 from bsm.engine.elimination import conditional
 from bsm.engine.errors import ImpossibleEvidence, TooLarge
+from bsm.engine.folding import Folded, fold
 from bsm.engine.query import Answer, Query, compile
 from bsm.engine.temporal import Filtered, Path, Smoothed, filter, path, predict, sample, smooth
 
 __all__ = [
     "Answer",
     "Filtered",
+    "Folded",
     "ImpossibleEvidence",
     "Path",
     "Query",
@@ -16,6 +18,7 @@ __all__ = [
     "compile",
     "conditional",
     "filter",
+    "fold",
     "path",
     "predict",
     "sample",

@@ -12,13 +12,13 @@ from torch import Tensor
 from bsm.claims.episodes import posterior_of_rows, probability
 from bsm.claims.quantities import Group, Quantity
 from bsm.motives.compile import Behaviour
+from bsm.motives.course import Course, Timeline, course
 from bsm.motives.families import closeness_of, placement
-from bsm.motives.fitness import Fitness, log_selection, of_behaviour
+from bsm.motives.fitness import Fitness, of_behaviour
 from bsm.motives.fittest import fittest
-from bsm.motives.prior import log_prior, term_nats
+from bsm.motives.prior import log_prior
 from bsm.motives.situations import seen, situations
 from bsm.motives.theta import Theta, central
-from bsm.motives.world import context_distribution
 from bsm.spec.model import Model, SpecError
 
 TIE = 1e-9  # relative; greedy fitness this close to the best is tied
@@ -46,7 +46,9 @@ class Answers:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._models: dict[str | None, Model] = {}
-        self._behaviours: dict[tuple[str | None, bool], Behaviour] = {}
+        self._behaviours: dict[str | None, Behaviour] = {}
+        self._timelines: dict[str | None, Timeline] = {}
+        self._shares: dict[tuple, Tensor] = {}
         self._fitness: dict[tuple, Fitness] = {}
         self._posteriors: dict[tuple, Tensor] = {}
 
@@ -77,14 +79,16 @@ class Answers:
     def _prepare(self, q: Quantity, settings: Sequence[Setting]) -> None:
         for part in q.parts:
             self._prepare(part, settings)
-        if q.kind not in _NEEDS:
+        if q.kind not in _GREEDY and q.kind not in _SHARES:
             return
-        greedy, selected = _NEEDS[q.kind]
         by_overlay: dict[str | None, list[dict[str, float]]] = {}
         for setting in settings:
             by_overlay.setdefault(q.overlay or setting.overlay, []).append({**setting.held, **q.held})
         for overlay, held in by_overlay.items():
-            self._fill(overlay, held, greedy, selected)
+            if q.kind in _SHARES:
+                self._fill_shares(overlay, held)
+            else:
+                self._fill(overlay, held, _GREEDY[q.kind])
 
     def model_of(self, overlay: str | None) -> Model:
         """The model with an overlay."""
@@ -112,36 +116,51 @@ class Answers:
         here = _Here(self, q.overlay or setting.overlay, {**setting.held, **q.held})
         return _ANSWER[q.kind](here, q)
 
-    def behaviour(self, overlay: str | None, selected: bool = False) -> Behaviour:
-        """Compiled behaviour; `selected` takes the context frequencies of the phase, where it has its own."""
-        selected = selected and bool(self.model.phases and self.model.phases[0].contexts)
-        if (overlay, selected) not in self._behaviours:
-            model = context_distribution(self.model_of(overlay), 0 if selected else None)
-            self._behaviours[overlay, selected] = Behaviour(model)
-        return self._behaviours[overlay, selected]
+    def behaviour(self, overlay: str | None) -> Behaviour:
+        """Compiled behaviour, outside all phases."""
+        if overlay not in self._behaviours:
+            self._behaviours[overlay] = Behaviour(self.model_of(overlay))
+        return self._behaviours[overlay]
 
-    def fitness(self, overlay: str | None, held: Mapping[str, float], greedy: bool, selected: bool) -> Fitness:
+    def fitness(self, overlay: str | None, held: Mapping[str, float], greedy: bool) -> Fitness:
         """Fitness of every motivation, kept for the next question at the same setting."""
-        self._fill(overlay, [held], greedy, selected)
-        return self._fitness[_key(overlay, held, greedy, selected)]
+        self._fill(overlay, [held], greedy)
+        return self._fitness[_key(overlay, held, greedy)]
 
-    def _fill(self, overlay: str | None, points: Sequence[Mapping[str, float]], greedy: bool, selected: bool) -> None:
+    def log_shares(self, overlay: str | None, held: Mapping[str, float]) -> Tensor:
+        """log share of influence now, [1, motivation], kept for the next question at the same setting."""
+        self._fill_shares(overlay, [held])
+        return self._shares[_key(overlay, held)]
+
+    def _fill_shares(self, overlay: str | None, points: Sequence[Mapping[str, float]]) -> None:
+        """Compute shares at those points that are not known yet, as so many parameter draws."""
+        if not (missing := [held for held in points if _key(overlay, held) not in self._shares]):
+            return
+        if overlay not in self._timelines:
+            self._timelines[overlay] = Timeline(self.model_of(overlay))
+        timeline = self._timelines[overlay]
+        theta = _side_by_side([_theta(timeline.model, held) for held in missing])
+        found = Course(timeline, theta, timeline.stages(theta)).log_shares()
+        for held, row in zip(missing, found.expand(len(missing), -1), strict=True):
+            self._shares[_key(overlay, held)] = row[None]
+
+    def _fill(self, overlay: str | None, points: Sequence[Mapping[str, float]], greedy: bool) -> None:
         """Compute fitness at those points that are not known yet, as so many parameter draws."""
-        missing = [held for held in points if _key(overlay, held, greedy, selected) not in self._fitness]
+        missing = [held for held in points if _key(overlay, held, greedy) not in self._fitness]
         if not missing:
             return
-        behaviour = self.behaviour(overlay, selected)
+        behaviour = self.behaviour(overlay)
         found = of_behaviour(behaviour, _side_by_side([_theta(behaviour.model, held) for held in missing]), greedy)
         for i, held in enumerate(missing):
             overall, base = (v.expand(len(missing), *v.shape[1:])[i : i + 1] for v in (found.overall, found.base))
             by_context = found.by_context.expand(len(missing), -1, -1)[i : i + 1]
-            self._fitness[_key(overlay, held, greedy, selected)] = replace(
+            self._fitness[_key(overlay, held, greedy)] = replace(
                 found, overall=overall, base=base, by_context=by_context
             )
 
 
-def _key(overlay: str | None, held: Mapping[str, float], greedy: bool, selected: bool) -> tuple:
-    return (overlay, tuple(sorted(held.items())), greedy, selected)
+def _key(overlay: str | None, held: Mapping[str, float], greedy: bool = False) -> tuple:
+    return (overlay, tuple(sorted(held.items())), greedy)
 
 
 @dataclass(frozen=True)
@@ -160,8 +179,8 @@ class _Here:
     def theta(self) -> Theta:
         return _theta(self.model, self.held)
 
-    def fitness(self, greedy: bool = False, selected: bool = False) -> Fitness:
-        return self.answers.fitness(self.overlay, self.held, greedy, selected)
+    def fitness(self, greedy: bool = False) -> Fitness:
+        return self.answers.fitness(self.overlay, self.held, greedy)
 
     def members(self, group: Group) -> list[str]:
         """The motivations of a group, in the model's order."""
@@ -181,8 +200,7 @@ class _Here:
         return log_prior(self.model, self.theta)
 
     def log_share(self) -> Tensor:
-        selected, _ = log_selection(self.model, self.fitness(selected=True), self.theta)
-        return torch.log_softmax(self.log_prior() + selected, dim=-1)
+        return self.answers.log_shares(self.overlay, self.held)
 
     def log_posterior(self, rows: Sequence[Mapping[str, str]]) -> Tensor:
         """log P(m | rows, selection), [1, motivation]; what is short of one is none_of_these."""
@@ -257,18 +275,23 @@ def _distance_from_prior(here: _Here, q: Quantity) -> float:
 
 
 def _term_weight(here: _Here, q: Quantity) -> float:
-    """|nats of the term| over the sum of |nats| of every term and of selection, in log share odds of two."""
-    model, theta = here.model, here.theta
-    order = list(model.motivations)
+    """|nats of the term| over the sum of |nats| of all that made the log share odds of two, term by term.
+
+    A term of the prior is taken over all phases, and so is selection; each gate and drift are their own.
+    """
+    order = list(here.model.motivations)
     a, b = (order.index(here.one(Quantity(q.kind, q.where, of=g))) for g in (q.of, q.against))
-    pressed = float(theta.of(model.phases[0].selections) * theta.of(model.phases[0].eta)) if model.phases else 0.0
-    nats = {}
-    for term in model.prior.terms:
-        once = term_nats(model, term, theta)[0]
-        nats[term.name] = abs(float(once[a] - once[b])) * (1.0 if term.acts == "once" else pressed)
-    fit = here.fitness(selected=True).overall[0].log()
-    total = sum(nats.values()) + pressed * abs(float(fit[a] - fit[b]))
-    return nats[q.term] / total if total else 0.0
+    nats: dict[str, float] = {}
+    for name, part in course(here.model, here.theta).contributions().items():
+        head, _, label = name.partition(": ")
+        label = label if label == "selection" or head == "prior" or _presses(here.model, label) else name
+        nats[label] = nats.get(label, 0.0) + float(part[0, a] - part[0, b])
+    total = sum(abs(value) for value in nats.values())
+    return abs(nats.get(q.term, 0.0)) / total if total else 0.0
+
+
+def _presses(model: Model, name: str) -> bool:
+    return any(t.name == name and t.acts == "per_step" for t in model.prior.terms)
 
 
 def _greedy_tie(here: _Here, q: Quantity) -> tuple[str, ...]:
@@ -311,16 +334,13 @@ _ANSWER: dict[str, Callable[[_Here, Quantity], Value]] = {
 }
 
 
-_NEEDS: dict[str, tuple[bool, bool]] = {  # kind -> fitness that it reads: greedy, under selection
-    "fitness": (False, False),
-    "base_fitness": (False, False),
-    "relative_fitness": (False, False),
-    "greedy_fitness": (True, False),
-    "share": (False, True),
-    "log_share_odds": (False, True),
-    "distance_from_prior": (False, True),
-    "term_weight": (False, True),
+_GREEDY = {  # kinds that read fitness -> whether of greedy policies
+    "fitness": False,
+    "base_fitness": False,
+    "relative_fitness": False,
+    "greedy_fitness": True,
 }
+_SHARES = ("share", "log_share_odds", "distance_from_prior")
 
 
 def _odds(here: _Here, log_weights: Tensor, q: Quantity) -> float:

@@ -6,6 +6,7 @@ parameter draw form one exact class, whose likelihood and fitness are computed o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -17,10 +18,10 @@ from bsm.evidence.ledger import Evidence
 from bsm.evidence.none_of_these import FreeBehaviour
 from bsm.inference.parameters import Space
 from bsm.motives.compile import Behaviour, references
-from bsm.motives.fitness import log_selection, of_behaviour
+from bsm.motives.course import Timeline
+from bsm.motives.course.unseen import log_unseen, refuse_rows_inside
 from bsm.motives.prior import log_prior
 from bsm.motives.theta import Theta
-from bsm.motives.world import context_distribution
 from bsm.spec.model import Model
 
 NONE = "none_of_these"
@@ -49,7 +50,13 @@ class Hypotheses:
         self.names = (*model.motivations, NONE)
         self.blocks: tuple[str, ...] = tuple(self.episodes.blocks)
         self.free = FreeBehaviour(self.episodes, self.behaviour)
-        self._selection = Behaviour(context_distribution(model, 0)) if model.phases else None
+        self._selection = Timeline(model) if model.phases else None
+        self._steps: Counter[str] = Counter()
+        for row in self.episodes.rows:
+            if row.phase is not None:
+                self._steps[row.phase] += row.steps
+        if self._selection is not None:
+            refuse_rows_inside(self._selection, self._steps)
         self.space = self.whole_space.only(self._told())
 
     def _told(self) -> tuple[str, ...]:
@@ -83,16 +90,12 @@ class Hypotheses:
 
         Selection compares the patterns inside one AI, so it is normalised at each parameter draw and says nothing
         about which parameters are true. Selected steps that ledger rows observed are counted with those rows. A draw
-        with fewer selections than observed steps is impossible: -inf throughout.
+        with fewer selections than observed steps is impossible: -inf throughout. Under softmax_pg it is the log of
+        the shares, which are no chance of having been selected, and none_of_these keeps its prior odds to all.
         """
-        prior = self.log_prior_of_motivations(theta)
         if self._selection is None:
-            return prior
-        fit = of_behaviour(self._selection, theta)
-        named, outside = log_selection(self.model, fit, theta, self.episodes.steps)
-        draws = max(prior.shape[0], named.shape[0], outside.shape[0])
-        together = torch.cat([named.expand(draws, -1), outside.reshape(-1, 1).expand(draws, -1)], dim=1)
-        total = prior + together
+            return self.log_prior_of_motivations(theta)
+        total = log_unseen(self._selection, theta, self._steps)
         possible = torch.isfinite(total).any(-1, keepdim=True)
         return torch.where(possible, torch.log_softmax(torch.where(possible, total, 0.0), dim=-1), -torch.inf)
 
@@ -123,8 +126,7 @@ class Hypotheses:
             r = self.rates(name, theta)
             parts += [r.p, r.yes, r.no, r.selected]
         if self._selection is not None:
-            parts.append(self._selection.log_policy(name, theta).exp())
-            parts.append(self._selection.consequence(self._selection.influence, theta, name))
+            parts += self._selection.signature(name, theta)
         return parts
 
     def log_blocks(self, z: Tensor, which: Sequence[int] | None = None) -> Tensor:

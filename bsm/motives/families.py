@@ -32,9 +32,9 @@ class Family(StrEnum):
 class Placement:
     """Where a motivation stands.
 
-    `closeness` is Var(E[I | X]) / Var(E[I | parents of I]) under base contexts and pi_0, where every target
-    is an ancestor of influence (or influence itself, 1); None elsewhere. `bypasses` are the routes from an
-    action to a downstream target that do not pass through influence.
+    `closeness` is Var(E[I | X]) / Var(E[I | parents of I]) under base training contexts (those of the first
+    phase that has its own) and pi_0, where every target is an ancestor of influence (or influence itself, 1); None
+    elsewhere. `bypasses` are the routes from an action to a downstream target that do not pass through influence.
     """
 
     family: Family
@@ -98,11 +98,20 @@ def closeness_of(model: Model, seeks: Sequence[Seeks], theta: Theta | None = Non
     if any(s.target == influence for s in seeks):
         return 1.0 if len(seeks) == 1 else None
     theta = theta or central(model)
-    network = World(context_distribution(model, 0 if model.phases else None)).network(theta)
+    network = World(context_distribution(model, training_contexts(model), levers=False)).network(theta)
     most = _explained(network, graph.parents[influence], influence, None)
     weights = [(s.target, target_weights(model.nodes[s.target], s), float(theta.of(s.weight)[0])) for s in seeks]
     names = tuple(dict.fromkeys(t for t, _, _ in weights))
     return float("nan") if most == 0 else _explained(network, names, influence, weights) / most
+
+
+def training_contexts(model: Model) -> int | None:
+    """The first phase with context frequencies of its own; None where all keep the tables of the context nodes.
+
+    Placement is taken under base training contexts: later phases (deployment among them) move no motivation to
+    another family.
+    """
+    return next((i for i, phase in enumerate(model.phases) if phase.contexts), None)
 
 
 def _explained(

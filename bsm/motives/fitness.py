@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from bsm.motives.compile import Behaviour
-from bsm.motives.prior import log_pressure, log_prior
+from bsm.motives.course import At, Course, Timeline, course
+from bsm.motives.course.unseen import log_unseen
 from bsm.motives.situations import Situations
 from bsm.motives.theta import Theta, central
 from bsm.motives.world import context_distribution
@@ -55,7 +56,7 @@ def fitness(
         overlay: a named overlay to apply; units stay those of the base model.
         theta: parameter draws; prior medians when absent.
         greedy: the limit of unlimited strength, ties shared by the base policy.
-        phase: take context frequencies from this phase instead of the context nodes' own tables.
+        phase: take context frequencies and levers from this phase instead of the nodes' own tables.
     """
     return of_behaviour(Behaviour(context_distribution(model.with_overlay(overlay), phase)), theta, greedy)
 
@@ -91,30 +92,30 @@ def _of_one(behaviour: Behaviour, name: str, theta: Theta, greedy: bool) -> Tens
     return (policy * selected).sum(-1)
 
 
-def log_selection(model: Model, fit: Fitness, theta: Theta, steps_seen: int = 0) -> tuple[Tensor, Tensor]:
-    """Log weights that selection adds, in nats: motivations [draw, motivation] and the base policy [draw].
+def log_selection(
+    model: Model, theta: Theta | None = None, steps_seen: Mapping[str, int] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Log weights that selection adds in all phases, in nats: motivations [draw, m] and the base policy [draw].
 
-    Replicator: eta (n - steps) log f_m, plus eta n times the terms that press at every step. `steps_seen`
-    selected steps are counted elsewhere, with the rows that observed them. Draws with n below them get -inf.
+    Replicator: eta (n - steps) log f_m, plus eta n times the terms that press at every step, plus gates; with drift,
+    exploration or softmax_pg the change of the log weight (`bsm.motives.course`). `steps_seen` (phase -> steps) are
+    counted elsewhere, with the rows that observed them. Draws with n below them get -inf.
+
+    Raises:
+        SpecError: steps were seen in a model whose weights are not a product over steps.
     """
-    if not model.phases:
-        return torch.zeros(1, len(fit.motivations), dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
-    phase = model.phases[0]
-    n, eta = theta.of(phase.selections), theta.of(phase.eta)
-    enough = n >= steps_seen
-    rest = torch.where(enough, eta * (n - steps_seen), torch.zeros_like(n))
-    weights = torch.xlogy(rest[:, None], fit.overall) + (eta * n)[:, None] * log_pressure(model, theta)
-    outside = torch.xlogy(rest, fit.base)
-    return torch.where(enough[:, None], weights, -torch.inf), torch.where(enough, outside, -torch.inf)
+    timeline, theta = Timeline(model), theta or central(model)
+    after = log_unseen(timeline, theta, steps_seen)
+    before = Course(timeline, theta, ()).log_prior()
+    never = (before == -torch.inf) & (after == -torch.inf)
+    added = torch.where(never, 0.0, after - torch.where(never, 0.0, before))
+    return added[:, :-1], added[:, -1]
 
 
-def shares(model: Model, theta: Theta | None = None) -> Tensor:
-    """Share of influence after selection: prior x selection, no ledger, [draw, motivation].
+def shares(model: Model, theta: Theta | None = None, at: At = None) -> Tensor:
+    """Share of influence at a moment (now when absent): prior x selection, no ledger, [draw, motivation].
 
-    Dynamics: replicator. Under the hypothesis reading a share is also the credence before any behaviour is
-    seen; `none_of_these` is never part of it.
+    The dynamics are those of the file's phases. Under the replicator and the hypothesis reading a share is also the
+    credence before any behaviour is seen; `none_of_these` is never part of it.
     """
-    theta = theta or central(model)
-    fit = fitness(model, theta=theta, phase=0 if model.phases else None)
-    selected, _ = log_selection(model, fit, theta)
-    return torch.softmax(log_prior(model, theta) + selected, dim=-1)
+    return course(model, theta).shares(at)

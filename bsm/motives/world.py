@@ -97,21 +97,23 @@ def _root(node: Node) -> Callable[[Theta], Table]:
     return lambda theta: flat
 
 
-def context_distribution(model: Model, phase: int | None = None) -> Model:
-    """The model with the context frequencies and levers of one phase; units stay.
+def context_distribution(model: Model, phase: int | None = None, levers: bool = True) -> Model:
+    """The model with the context frequencies of one phase, and its levers unless told otherwise; units stay.
 
-    A lever that the phase sets is in that state for every situation, also one that the declared support lists with
-    another.
+    A lever that the phase sets is in that state in every situation, also where the declared support lists another.
     """
-    if phase is None or not (model.phases[phase].contexts or model.phases[phase].levers):
+    if phase is None:
         return model
-    nodes, levers = dict(model.nodes), model.phases[phase].levers
-    for name, frequencies in model.phases[phase].contexts.items():
+    contexts, held = model.phases[phase].contexts, model.phases[phase].levers if levers else {}
+    if not (contexts or held):
+        return model
+    nodes = dict(model.nodes)
+    for name, frequencies in contexts.items():
         nodes[name] = replace(nodes[name], mechanism=Rows((), frequencies), parents=())
-    for name, state in levers.items():
+    for name, state in held.items():
         table = Rows((), tuple(float(s == state) for s in nodes[name].states))
         nodes[name] = replace(nodes[name], mechanism=table, default=state)
-    support = model.support and tuple({n: levers.get(n, s) for n, s in at.items()} for at in model.support)
+    support = model.support and tuple({n: held.get(n, s) for n, s in at.items()} for at in model.support)
     return replace(model, nodes=nodes, support=support, base=model.without_overlays)
 
 

@@ -85,7 +85,7 @@ def test_fitness_is_that_of_walking_every_world(overlay: str | None, held: dict[
     worlds = Worlds(MODELS / CODING_AGENT / "model.yaml", overlay, **held)
     answers = answers_of(CODING_AGENT)
     for greedy in (False, True):
-        found = answers.fitness(overlay, held, greedy, selected=False)
+        found = answers.fitness(overlay, held, greedy)
         for name in answers.model.motivations:
             assert found[name] == pytest.approx(worlds.fitness(name, greedy), abs=1e-12), name
     assert float(found.base[0]) == pytest.approx(worlds.base_fitness(), abs=1e-12)
@@ -98,7 +98,7 @@ def test_the_walk_covers_every_overlay() -> None:
 @pytest.mark.parametrize("overlay", [None, "bypass"])
 def test_the_worked_reference_is_that_of_walking_every_world(overlay: str | None) -> None:
     worlds = Worlds(MODELS / "tiny" / "model.yaml", overlay, strength=10.0, planning=0.8)
-    found = answers_of("tiny").fitness(overlay, {"strength": 10.0, "planning": 0.8}, greedy=False, selected=False)
+    found = answers_of("tiny").fitness(overlay, {"strength": 10.0, "planning": 0.8}, greedy=False)
     for name in worlds.motivations:
         assert found[name] == pytest.approx(worlds.fitness(name), abs=1e-12)
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from bsm.motives.course.continuity import Divergence, Where, divergence, where
+from bsm.motives.course.forecast import Event, event_of, forecast, policies, situation
+from bsm.motives.course.influence import of_mixture, of_votes
 from bsm.motives.course.logs import log_of, log_sum
 from bsm.motives.course.moments import At, Moment, moment, steps_at
 from bsm.motives.course.replicator import advanced
 from bsm.motives.course.softmax import Gradient, ascended
 from bsm.motives.course.stages import Stage, Timeline, with_none
-from bsm.motives.course.votes import gradient
+from bsm.motives.course.votes import ballot, gradient
 from bsm.motives.prior import log_prior, term_nats
 from bsm.motives.theta import Theta, central
 from bsm.spec.model import Model, SpecError
@@ -202,6 +205,44 @@ class Course:
         if stage.moves or stage.unexplored is not None:
             parts[head + DRIFT[self.timeline.explores]] = _rest(log_sum(advanced(stage, before, steps)), start, parts)
         return parts
+
+    # --- what the AI does --------------------------------------------------------------------------------
+
+    def behaviour(self, event: str | Event, context: Mapping[str, str] | None = None, at: At = None) -> Tensor:
+        """P(event in this context | do(AI at that moment)), [draw]: a forecast, without any ledger.
+
+        The shares at the moment say who acts: under hypothesis, mixture and dirichlet one pattern drawn from them in
+        each episode, under votes all at once. None_of_these, which has no policy, is left out.
+
+        Args:
+            event: an observation of the model, or nodes and the states that count.
+            context: contexts and levers, and their states, set by do(); what the action sees and is not named is at
+                its default. The declared support at its own frequencies when absent.
+            at: a moment, as in `moment`.
+        """
+        who, wanted = self.timeline.outside, event_of(self.model, event)
+        chosen = who.support if context is None else situation(self.model, context)
+        found = forecast(who, self.theta, self.shares(at), self.reading, wanted, chosen)
+        return found[:, 0] if context is not None else (found * who.frequencies(self.theta)).sum(-1)
+
+    def influence(self, at: At = None, phase: str | None = None, filled_by: str | None = None) -> Tensor:
+        """KL(policy without a pattern || policy), mean over contexts, [draw, m] nats (theory d1).
+
+        Args:
+            at: a moment, whose shares hold.
+            phase: whose contexts and levers hold; the model's own when absent.
+            filled_by: "others" or "base", as in `influence.of_mixture` and `influence.of_votes`, whose defaults hold.
+        """
+        who = where(self.timeline, phase)
+        shares, often = self.shares(at), who.frequencies(self.theta)
+        if self.reading == "votes":
+            return of_votes(shares, ballot(who, self.theta), often, filled_by or "base")
+        base = who.log_base(self.theta, who.support).exp()
+        return of_mixture(shares, policies(who, self.theta), base, often, filled_by or "others")
+
+    def divergence(self, training: Where = None, deployment: Where = None, at: At = None) -> Divergence:
+        """How far each motivation and family behaves in deployment other than in training (`continuity`)."""
+        return divergence(self.timeline, self.theta, self.shares(at), training, deployment)
 
 
 def _rest(end: Tensor, start: Tensor, parts: Mapping[str, Tensor]) -> Tensor:

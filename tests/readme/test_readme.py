@@ -75,6 +75,9 @@ def test_every_feature_that_the_model_file_explains_is_in_it():
         "active_in:",
         "choices:",
         "overlays:",
+        "levers:",
+        "gates:",
+        "drift:",
     ):
         assert word in text
 

@@ -56,8 +56,10 @@ class Arrays:
     def numbers(self) -> np.ndarray:
         """[sequence, 4], which initial, evidence, answer and transition; those with one transition lie together."""
         own, row, step = self.chain.numbers.numpy().T
-        order = np.argsort(step, kind="stable")
-        return np.stack([own[order], row[order], order, step[order]], axis=1)
+        order = np.argsort(step, kind="stable") if len(self.chain.transition) > 1 else np.arange(len(step))
+        numbers = np.empty((len(step), 4), dtype=np.int64)
+        numbers[:, 0], numbers[:, 1], numbers[:, 2], numbers[:, 3] = own[order], row[order], order, step[order]
+        return numbers
 
 
 def _split(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,8 +74,8 @@ def passed(arrays: Arrays, both: bool) -> Passed:
         ValueError: a log-likelihood is NaN, +inf or beyond 1e11 nats.
     """
     count, (steps, states) = len(arrays.numbers), arrays.evidence.shape[1:]
-    filtered = np.empty((count, steps, states))
-    smoothed = np.empty((count if both else 0, steps, states))
+    room = np.empty((2 if both else 1, count, steps, states))  # at once: of two, malloc gives one back at each call
+    filtered, smoothed = room[0], room[-1] if both else room[0, :0]
     total, said = np.empty(count), np.full(count, DOUBTFUL)
     if arrays.chain.smallest >= TINY:
         _narrow(arrays, filtered, smoothed, total, said)
@@ -92,7 +94,7 @@ def _narrow(arrays: Arrays, filtered: np.ndarray, smoothed: np.ndarray, total: n
     """Fill the answers in plain float64, and say of each sequence whether they can be trusted."""
     steps, states = arrays.evidence.shape[1:]
     step = arrays.numbers[:, 3]
-    ends = np.append(np.flatnonzero(np.diff(step)) + 1, len(step))
+    ends = np.append(np.flatnonzero(step[1:] != step[:-1]) + 1, len(step))
     firsts = np.append(0, ends[:-1])
     many = ends - firsts >= SIDE_BY_SIDE
     out = (filtered, smoothed, total, said)

@@ -145,11 +145,11 @@ def _checked(table: Tensor, name: str) -> float:
     table = table.detach()
     if not table.numel():
         return 1.0
-    sums = table.sum(-1, dtype=torch.float64)
-    off = ((sums - 1).abs() <= SUMS_TO).logical_not()  # true for NaN too
-    low = float(table.min())
-    if low >= 0 and not off.any():
+    sums, low = table.sum(-1, dtype=torch.float64), float(table.min())
+    least, most = (float(x) for x in sums.aminmax())
+    if low >= 0 and least >= 1 - SUMS_TO and most <= 1 + SUMS_TO:  # none of them holds for NaN
         return low if low > 0 else float(torch.where(table > 0, table, 1.0).min())
+    off = ((sums - 1).abs() <= SUMS_TO).logical_not()
     where = off.nonzero() if low >= 0 else (table < 0).any(-1).nonzero()
     place = tuple(int(i) for i in (where if len(where) else off.nonzero())[0])
     at = f"[{', '.join(map(str, place))}]" if place else ""
@@ -173,6 +173,8 @@ def checked(initial: Tensor, transition: Tensor) -> int:
 
 def _places(shape: torch.Size, batch: torch.Size) -> Tensor:
     """For each member of the batch, in row-major order, its place among the members of `shape`."""
+    if shape.numel() == 1:
+        return torch.zeros(batch.numel(), dtype=torch.int64)
     return torch.arange(shape.numel()).reshape(shape).expand(batch).reshape(-1)
 
 

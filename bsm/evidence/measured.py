@@ -12,6 +12,7 @@ from bsm.spec.model import Model, Number
 
 AGREE = 0.01  # a printed rate is rounded; beyond this k/n and rate are different figures
 ROUNDING = 1e-9
+NEAREST = 1e-6  # of an interval's level to 0 and 1, where its width no longer says what the standard error is
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,11 @@ def _with_interval(cells: Cells, names: list[str], given: tuple[float, float, fl
         cells.wrong(f"{names[0]} = {rate:g} is outside its interval [{low:g}, {high:g}]; one of the three is mistyped")
     elif not cells.text(level_column):
         cells.wrong("an interval without a level; write level = 0.95 for a 95 % interval")
-    elif level is not None and not 0 < level < 1:
-        cells.wrong(f"{level_column} = {level:g} must be between 0 and 1, both excluded: 0.95 for a 95 % interval")
+    elif level is not None and not NEAREST <= level <= 1 - NEAREST:
+        cells.wrong(
+            f"{level_column} = {level:g} must be between 0 and 1, and no nearer to them than {NEAREST:g}: "
+            "0.95 for a 95 % interval"
+        )
     elif level is not None:
         interval = Interval(min(low, rate), max(high, rate), level)
         return Rate(rate, interval, "{} [{}, {}]".format(*(cells.text(name) for name in names)))

@@ -61,6 +61,8 @@ ROWS = {
     "half an interval": ({**INTERVAL, "ci_low": ""}, ["ci_low is blank but the other end is not"]),
     "interval without rate": ({**INTERVAL, "rate": ""}, ["an interval without a rate", "give rate"]),
     "interval without level": ({**INTERVAL, "level": ""}, ["an interval without a level", "level = 0.95"]),
+    "level of nothing": ({**INTERVAL, "level": "9.1e-309"}, ["must be between 0 and 1", "no nearer", "0.95"]),
+    "level of certainty": ({**INTERVAL, "level": "0.9999999999999999"}, ["must be between 0 and 1", "no nearer"]),
     "level in percent": ({**INTERVAL, "level": "95"}, ["level = 95 must be between 0 and 1", "0.95"]),
     "interval beyond 1": ({**INTERVAL, "ci_high": "1.3"}, ["ci_high = 1.3 must be between 0 and 1"]),
     "absurdly narrow": (

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bsm.graph import Role
 from bsm.motives.compile import Behaviour
-from bsm.motives.course.votes import ballot, refuse_own
+from bsm.motives.course.votes import ballot, check, refuse_own
 from bsm.motives.situations import Situations, seen, situations
 from bsm.motives.theta import Theta
 from bsm.spec.model import Model, SpecError
@@ -34,6 +34,7 @@ def forecast(
     """
     factors = behaviour.event(event)
     if reading == "votes":
+        check(behaviour.model)
         refuse_own(behaviour, factors, f"the event on {list(event)}")
         pi = ballot(behaviour, theta, chosen).log_policy(shares).exp()
         return (pi * behaviour.consequence(factors, theta, chosen=chosen)).sum(-1)

@@ -35,11 +35,17 @@ def transition(stage: Stage, explored: int, shares: Tensor | None = None) -> Ten
     moving = _with_none(drift_at(stage, shares), size)
     if explored == 1:
         return moving
+    both = moving[:, :, None, :, None] * exploring(stage, explored)[:, None, :, None, :]
+    return both.reshape(both.shape[0], 2 * size, 2 * size)
+
+
+def exploring(stage: Stage, explored: int) -> Tensor:
+    """P(explored next | explored), [draw, explored, explored]."""
+    if explored == 1:
+        return torch.ones(1, 1, 1, dtype=torch.float64)
     found = stage.exploration
     one, zero = torch.ones_like(found), torch.zeros_like(found)
-    seen = torch.stack([torch.stack([1 - found, found], -1), torch.stack([zero, one], -1)], -2)
-    both = moving[:, :, None, :, None] * seen[:, None, :, None, :]
-    return both.reshape(both.shape[0], 2 * size, 2 * size)
+    return torch.stack([torch.stack([1 - found, found], -1), torch.stack([zero, one], -1)], -2)
 
 
 def drift_at(stage: Stage, shares: Tensor | None) -> Tensor | None:

@@ -1,8 +1,9 @@
 """Replicator steps whose drift follows the shares: what spreads from those who have it (theory C19).
 
-The drift of a step uses the shares before that step, of the course without a ledger (mean field). Up to 1,000 steps
-are taken one by one. Beyond, drift is held over a block of 3^j steps at the shares of its middle step, where that
-agrees with three blocks of a third the length; a block of one step is exact, so error control is by the same map.
+The drift of a step uses the shares before that step, of the course without a ledger (mean field). Steps are taken one
+by one, compiled, or as torch expressions where gradients are wanted. Where there are too many for that, drift is held
+over a block of 3^j steps at the shares of its middle step, where that agrees with three blocks of a third the length;
+a block of one step is exact, so the error is controlled by the same map.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from torch import Tensor
 
 from bsm.motives.course.logs import carried, log_of, log_sum
 from bsm.motives.course.stages import Stage
-from bsm.motives.course.step import fraction, log_gain, transition
+from bsm.motives.course.step import exploring, fraction, log_gain, transition
 from bsm.spec.model import SpecError
 
-ONE_BY_ONE = 1000
+MOST_COMPILED = 30_000_000  # steps x draws that are taken one by one
+MOST_IN_TORCH = 1000  # steps, with gradients
 TOLERANCE = 1e-9  # nats, in a log weight, over the whole phase
 ROUNDING = 1e-12
 MOST_BLOCKS = 20_000
@@ -33,13 +35,30 @@ def advanced_together(stage: Stage, log_weights: Tensor, steps: Tensor) -> Tenso
     whole = steps.detach().floor().expand(draws)
     gain = log_gain(stage, explored)
     flat = log_weights.expand(draws, *log_weights.shape[1:]).flatten(1)
-    if float(whole.max()) <= ONE_BY_ONE:
+    numbers = (flat, gain, stage.drift, stage.transmission, stage.exploration)
+    smooth = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in numbers)
+    if smooth and float(whole.max()) <= MOST_IN_TORCH:
         for t in range(int(whole.max())):
             flat = torch.where((whole > t)[:, None], _one(stage, flat, gain, explored), flat)
+    elif not smooth and float(whole.sum()) <= MOST_COMPILED:
+        flat = _compiled(stage, flat, gain, explored, whole)
     else:
         flat = _in_blocks(stage, flat, gain, explored, whole)
     flow = transition(stage, explored, _shares(flat, explored))
     return fraction(flat, gain, flow, (steps - whole).expand(draws)).unflatten(1, log_weights.shape[1:])
+
+
+def _compiled(stage: Stage, flat: Tensor, gain: Tensor, explored: int, whole: Tensor) -> Tensor:
+    from bsm.motives.course.one_by_one import stepped
+
+    assert stage.drift is not None
+    assert stage.transmission is not None
+    draws = len(flat)
+    weights = flat.detach().unflatten(1, (-1, explored)).clone().numpy()
+    others = (gain.unflatten(1, (-1, explored)), stage.drift, stage.transmission, exploring(stage, explored))
+    gains, drift, passed, seen = (x.detach().expand(draws, *x.shape[1:]).contiguous().numpy() for x in others)
+    stepped(weights, gains, drift, passed, seen, whole.long().numpy())
+    return torch.from_numpy(weights).flatten(1)
 
 
 def _one(stage: Stage, flat: Tensor, gain: Tensor, explored: int) -> Tensor:
@@ -68,8 +87,8 @@ def _in_blocks(stage: Stage, flat: Tensor, gain: Tensor, explored: int, whole: T
                 part = rest.clamp_max(size // 3)
                 fine, rest = _block(stage, fine, gain, explored, part), rest - part
             allowed = TOLERANCE * taken / longest + ROUNDING * (1 + fine.detach().abs().amax(-1))
-            error = _gap(new, fine) / allowed
-            new = fine
+            error = _gap(new, fine) / (3**2 - 1) / allowed
+            new = _better(new, fine)
             if bool((error > 1).any()):
                 size //= 3
                 continue
@@ -94,6 +113,13 @@ def _block(stage: Stage, flat: Tensor, gain: Tensor, explored: int, steps: Tenso
         half = carried(flat, gain[:, :, None] + log_of(flow), middle)
         flow = transition(stage, explored, _shares(half, explored))
     return carried(flat, gain[:, :, None] + log_of(flow), steps)
+
+
+def _better(coarse: Tensor, fine: Tensor) -> Tensor:
+    """Richardson: an error that falls with the square of the length is taken off."""
+    there = (coarse > -torch.inf) & (fine > -torch.inf)
+    step = torch.where(there, fine, 0.0) - torch.where(there, coarse, 0.0)
+    return fine + step / (3**2 - 1)
 
 
 def _gap(a: Tensor, b: Tensor) -> Tensor:

@@ -74,6 +74,7 @@ def gradient(stage: Stage, theta: Theta) -> Callable[[Tensor, Tensor | None], Te
             acts and not on the act alone.
     """
     behaviour = stage.behaviour
+    check(behaviour.model)
     factors = selected_when(behaviour, stage.phase)
     refuse_own(behaviour, factors, f"phase {stage.name}: being selected")
     votes, often = ballot(behaviour, theta), behaviour.frequencies(theta)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bsm.engine import conditional
-from bsm.motives.course import course
+from bsm.motives.course import course, transmitted
 from bsm.motives.fitness import fitness, shares
 from bsm.motives.network import to_network
 from bsm.motives.theta import Theta, central
@@ -20,10 +22,11 @@ from bsm.spec.model import Drift, Gate, Phase, Ref, SpecError
 from tests.motives.course.slow import history, several_phases
 from tests.motives.worlds import random_model
 
+MODELS = Path(__file__).parents[3] / "models"
 seeds = st.integers(0, 10_000)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(seeds, st.booleans(), st.booleans())
 def test_every_moment_is_that_of_a_loop_over_steps(seed, explored, passed_on):
     """Drift, transmission, exploration, pressure, gates of both kinds, levers, own contexts, own selection."""
@@ -35,7 +38,7 @@ def test_every_moment_is_that_of_a_loop_over_steps(seed, explored, passed_on):
         np.testing.assert_allclose(found.shares(at)[0], weights[:-1] / weights[:-1].sum(), rtol=1e-10)
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(seeds, st.floats(0.05, 4.95))
 def test_a_fraction_of_a_step_comes_after_the_whole_ones(seed, n):
     model = several_phases(seed)
@@ -52,7 +55,7 @@ def test_one_step_is_the_static_model(seed):
     np.testing.assert_allclose(course(model).shares()[0], wanted, atol=1e-12)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(seeds, st.integers(0, 4), st.integers(0, 4), st.booleans())
 def test_splitting_a_phase_in_two_changes_nothing(seed, first, second, passed_on):
     model = several_phases(seed, passed_on=passed_on)
@@ -83,20 +86,24 @@ def test_it_is_conditioning_on_being_selected_each_time(seed, n):
     weights = np.zeros(3)
     for path in np.ndindex(*[3] * (n + 1)):
         p = start[path[0]]
-        for now, then in zip(path[:-1], path[1:], strict=True):
+        for now, then in pairwise(path):
             p *= f[now] * q[now, then]  # selected while it acts, then it drifts
         weights[path[-1]] += p
     np.testing.assert_allclose(course(model).shares()[0], weights / weights.sum(), atol=1e-12)
 
 
-@pytest.mark.parametrize("passed_on", [False, True])
+@pytest.mark.parametrize(("passed_on", "blocks"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("explored", [False, True])
-def test_many_steps_are_the_loop(passed_on, explored):
-    """20,000 steps, one by one in numpy; transmission takes them in blocks."""
+def test_many_steps_are_the_loop(passed_on, blocks, explored, monkeypatch):
+    """Thousands of steps in numpy; transmission takes them one by one too, or in blocks if there are too many."""
+    if blocks:
+        monkeypatch.setattr(transmitted, "MOST_COMPILED", 0)
+        monkeypatch.setattr(transmitted, "TOLERANCE", 1e-6)
+    n = 2_000 if blocks else 20_000
     model = several_phases(5, explored=explored, passed_on=False)
     t = 1e-3 if passed_on else 0.0
     drift = (Drift("m0", "m1", 2e-4, t), Drift("m1", "m2", 1e-4, t), Drift("m2", "m0", 3e-4))
-    phase = replace(model.phases[0], selections=20_000.0, eta=0.01, drift=drift, exploration=1e-3 * explored)
+    phase = replace(model.phases[0], selections=float(n), eta=0.01, drift=drift, exploration=1e-3 * explored)
     model = replace(model, phases=(phase,))
     found = course(model)
     stage = found.stages[0]
@@ -107,11 +114,11 @@ def test_many_steps_are_the_loop(passed_on, explored):
     gain = np.stack([before, f], 1) ** 0.01 * np.exp(0.01 * stage.pressure[0, :-1].numpy())[:, None]
     x = np.array([[1 - phase.exploration, phase.exploration], [0, 1]])
     q, passing = stage.drift[0].numpy(), 0 if stage.transmission is None else stage.transmission[0].numpy()
-    for _ in range(20_000):
+    for _ in range(n):
         extra = passing * w.sum(1) * np.ones((3, 3))
         w = (q + extra - np.diag(extra.sum(1))).T @ (w * gain) @ x
         w /= w.sum()
-    np.testing.assert_allclose(found.shares()[0], w.sum(1), rtol=1e-8 if passed_on else 1e-9)
+    np.testing.assert_allclose(found.shares()[0], w.sum(1), rtol=1e-6 if blocks else 1e-9)
 
 
 def test_a_million_steps_are_the_loop_to_1e_9():
@@ -144,7 +151,9 @@ def test_gates_without_selections():
     model = random_model(2)
     gate = Gate("audit", 3.0, caught={"o": ("yes",)})
     audit = Phase("audit", 0.0, 1.0, gates=(gate,))
-    once, twice = (course(replace(model, phases=phases)) for phases in ((audit,), (audit, replace(audit, name="again"))))
+    once, twice = (
+        course(replace(model, phases=phases)) for phases in ((audit,), (audit, replace(audit, name="again")))
+    )
     a, b = once.contributions()["audit: audit"], twice.contributions()["again: audit"]
     np.testing.assert_allclose(a, b, rtol=1e-14)  # held-out looks multiply
     q = 1 - (a / 3).exp()
@@ -157,7 +166,9 @@ def test_looks_that_are_trained_on_raise_evasion():
     held = Gate("audit", 2.0, caught={"o": ("yes",)})
     trained = replace(held, held_out=False, evasion=0.3, looks=5.0)
     other = replace(trained, name="another")
-    found = course(replace(model, phases=(Phase("a", 0.0, 1.0, gates=(trained, other)), Phase("b", 0.0, 1.0, gates=(held,)))))
+    found = course(
+        replace(model, phases=(Phase("a", 0.0, 1.0, gates=(trained, other)), Phase("b", 0.0, 1.0, gates=(held,))))
+    )
     plain = course(replace(model, phases=(Phase("b", 0.0, 1.0, gates=(held,)),)))
     assert found.shares("a").equal(found.shares("start"))  # multiplies nothing by itself
     q = 1 - (plain.contributions()["b: audit"] / 2).exp()
@@ -166,12 +177,21 @@ def test_looks_that_are_trained_on_raise_evasion():
 
 
 def test_tiny():
-    """Design, section 7."""
-    model = load("models/tiny").with_parameters({}) if False else load("models/tiny/model.yaml")
-    wanted = {"reward": 0.157333, "influence": 0.164880}
-    found = shares(model)
-    assert float(found.sum()) == pytest.approx(1, abs=1e-12)
-    assert wanted
+    """Design, section 7: uniform prior, no bypass, kappa = 1, beta = 30, eta n = 10."""
+    wanted = {
+        "influence_seeker": 0.164880,
+        "power_schemer": 0.164880,
+        "paperclip_schemer": 0.164880,
+        "tests_kludge": 0.164941,
+        "reward_seeker": 0.157333,
+        "correct_tests_seeker": 0.057843,
+        "instruction_follower": 0.057843,
+        "approval_seeker": 0.057839,
+        "broken_tests_seeker": 0.009561,
+        "log_tamperer": 0.0,
+    }
+    model = load(MODELS / "tiny" / "model.yaml")
+    np.testing.assert_allclose(shares(model)[0], [wanted[m] for m in model.motivations], atol=6e-7)
 
 
 def test_gradients_through_n_eta_and_rates():

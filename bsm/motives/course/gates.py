@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bsm.motives.compile import Behaviour
 from bsm.motives.course.measured import probability
+from bsm.motives.prior import log_prior
 from bsm.motives.theta import Theta
 from bsm.spec.model import Gate, Model, SpecError
 
@@ -40,23 +41,28 @@ def log_gates(
 
 
 def detection(model: Model, behaviour: Behaviour, phase: str, gate: Gate, theta: Theta) -> Tensor:
-    """q: P(one look catches | do(pi_m)) before any evasion, [draw, m + 1], the base policy last.
+    """q: P(one look catches | do(pi_m)) before any evasion, [draw, m + 1], none_of_these last.
+
+    None_of_these is caught as the base policy is. Where the file states q instead, nothing tells what it is for an
+    unknown pattern: it is then the mean over the motivations, weighted by the prior, unless `detection` names it.
 
     Raises:
         SpecError: a gate that states q for some motivations only, or that states nothing.
     """
     if gate.caught:
         return probability(behaviour, behaviour.event(gate.caught), theta)
-    needed = list(model.motivations)
-    if theta_none := float(theta.of(model.prior.none_of_these).max()) > 0:
-        needed.append(NONE)
-    if missing := [m for m in needed if m not in gate.detection]:
-        remedy = f" ({NONE} acts by the base policy, whose detection nothing else tells)" if theta_none else ""
+    if missing := [m for m in model.motivations if m not in gate.detection]:
         raise SpecError(
-            f"phase {phase}, gate {gate.name}: detection says nothing of {missing}{remedy}; give a probability for "
-            "each, or name nodes and states under `caught`"
+            f"phase {phase}, gate {gate.name}: detection says nothing of {missing}; give a probability for each, or "
+            "name nodes and states under `caught`"
         )
-    return theta.stack(tuple(gate.detection.get(m, 0.0) for m in (*model.motivations, NONE)))
+    stated = theta.stack(tuple(gate.detection[m] for m in model.motivations))
+    if NONE in gate.detection:
+        outside = theta.of(gate.detection[NONE])[:, None]
+    else:
+        outside = (log_prior(model, theta).exp() * stated).sum(-1, keepdim=True)
+    draws = max(len(stated), len(outside))
+    return torch.cat([stated.expand(draws, -1), outside.expand(draws, -1)], 1)
 
 
 def _log_pass(model: Model, behaviour: Behaviour, phase: str, gate: Gate, left: Tensor | None, theta: Theta) -> Tensor:

@@ -37,6 +37,7 @@ class Moment:
 At = Moment | str | tuple[str, float | Tensor] | None
 START = "start"
 NOW = None
+NOW_TEXT = "now"
 
 
 def moment(model: Model, at: At = None) -> Moment:
@@ -44,8 +45,8 @@ def moment(model: Model, at: At = None) -> Moment:
 
     Args:
         model: the model whose phases it lies in.
-        at: None is now, the end of the last phase after its gates (of a model without phases: before everything).
-            "start" is before everything. "phase" is the end of that phase, after its gates. ("phase", step) or
+        at: None or "now" is the end of the last phase after its gates (of a model without phases: before
+            everything). "start" is before everything. "phase" is the end of that phase, after its gates. ("phase", step) or
             "phase:step" is after so many of its selections, before its gates; a step may be a tensor [draw].
 
     Raises:
@@ -69,6 +70,8 @@ def _read(model: Model, text: str) -> Moment:
         return Moment(names.index(text))
     if text == START:
         return Moment(-1)
+    if text == NOW_TEXT:
+        return Moment(len(names) - 1)
     name, colon, step = text.rpartition(":")
     if not colon:
         return Moment(_position(model, text))

@@ -236,7 +236,13 @@ def usual(model, name, seen, p):  # type: ignore[no-untyped-def]
 def test_ways_of_writing_a_moment():
     model = several_phases(3)
     found = course(model)
-    for a, b in ((None, "last"), ("last:1", ("last", 1)), ("start", ("first", 0)), ("first", ("middle", 0))):
+    for a, b in (
+        (None, "last"),
+        ("now", "last"),
+        ("last:1", ("last", 1)),
+        ("start", ("first", 0)),
+        ("first", ("middle", 0)),
+    ):
         assert found.log_weights(a).equal(found.log_weights(b))
     assert moment(model, "last:1").words(model) == "last:1"
     assert moment(model, None).words(model) == "last"

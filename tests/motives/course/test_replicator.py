@@ -161,6 +161,22 @@ def test_gates_without_selections():
     assert once.shares(("audit", 0)).equal(once.shares("start"))  # a step lies before the gates
 
 
+def test_detection_that_is_stated():
+    """Of none_of_these, where nothing is stated, it is the mean over the prior."""
+    model = random_model(2)
+    gate = Gate("audit", 3.0, detection={"m0": 0.5, "m1": 0.1, "m2": 0.0})
+    q = torch.tensor([[0.5, 0.1, 0.0]], dtype=torch.float64)
+    for stated, outside in ((gate.detection, None), ({**gate.detection, "none_of_these": 0.7}, 0.7)):
+        phase = Phase("audit", 0.0, 1.0, gates=(replace(gate, detection=stated),))
+        found = course(replace(model, phases=(phase,)))
+        mean = (found.shares("start") * q).sum(-1, keepdim=True)
+        whole = torch.cat([q, mean if outside is None else torch.full_like(mean, outside)], 1)
+        np.testing.assert_allclose(found.contributions()["audit: audit"], 3 * torch.log1p(-whole), rtol=1e-12)
+    partly = replace(gate, detection={"m0": 0.5})
+    with pytest.raises(SpecError, match="says nothing of"):
+        course(replace(model, phases=(Phase("audit", 0.0, 1.0, gates=(partly,)),)))
+
+
 def test_looks_that_are_trained_on_raise_evasion():
     model = random_model(2)
     held = Gate("audit", 2.0, caught={"o": ("yes",)})

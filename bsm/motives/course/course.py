@@ -65,17 +65,15 @@ class Course:
 
     @property
     def reading(self) -> str:
-        """Who drives an AI that has these shares (design 3)."""
-        return self.model.reading
+        return self.model.reading  # who drives an AI that has these shares (design 3)
 
     @property
     def dynamics(self) -> str:
         """How weights change, phase by phase, in words."""
-        found = [(s.name, s.dynamics) for s in self.stages]
-        kinds = dict.fromkeys(d for _, d in found)
+        kinds = {s.dynamics for s in self.stages}
         if len(kinds) <= 1:
             return next(iter(kinds), "no selection")
-        return ", ".join(f"{d} in {name}" for name, d in found)
+        return ", ".join(f"{s.dynamics} in {s.name}" for s in self.stages)
 
     # --- weights and shares ------------------------------------------------------------------------------
 

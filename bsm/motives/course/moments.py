@@ -46,8 +46,9 @@ def moment(model: Model, at: At = None) -> Moment:
     Args:
         model: the model whose phases it lies in.
         at: None or "now" is the end of the last phase after its gates (of a model without phases: before
-            everything). "start" is before everything. "phase" is the end of that phase, after its gates. ("phase", step) or
-            "phase:step" is after so many of its selections, before its gates; a step may be a tensor [draw].
+            everything). "start" is before everything. "phase" is the end of that phase, after its gates.
+            ("phase", step) or "phase:step" is after so many of its selections, before its gates; a step may be a
+            tensor [draw].
 
     Raises:
         SpecError: no such phase; a step that is no number, negative, or beyond a fixed number of selections.

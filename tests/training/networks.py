@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.func import jacrev, vmap
 
 from tests.training.protocol import ACTIONS
 from tests.training.worlds import DTYPE
@@ -49,9 +48,3 @@ def policy(parameters: Tensor, seen: Tensor, shape: Sizes) -> Tensor:
     """P(action) [seed, gates, context, action] of what `worlds.inputs` shows [gates, context, feature]."""
     out = logits(parameters, seen.flatten(0, -2), shape).softmax(-1)
     return out.unflatten(-2, seen.shape[:-1])
-
-
-def jacobian(parameters: Tensor, seen: Tensor, shape: Sizes) -> Tensor:
-    """Derivatives of logits by parameters [seed, row, action, parameter]."""
-    out: Tensor = vmap(jacrev(lambda one: logits(one, seen, shape)))(parameters)
-    return out

@@ -11,8 +11,7 @@ from bsm.engine.temporal import softmax_flow
 from tests.training import measure, worlds
 from tests.training.protocol import Setting
 
-Place = str
-LONGEST = {"softmax_pg": 400.0, "replicator": 60.0, "replicator, log s": 60.0}  # time of the dynamics, far past the end of any choice
+LONGEST = {"softmax_pg": 400.0, "replicator": 60.0, "replicator, log s": 60.0}  # times far past any end
 GRID = 300
 
 
@@ -31,19 +30,19 @@ def moved(dynamics: str, logits: Tensor, gain: Tensor, at: Tensor) -> Tensor:
     return softmax_flow(logits, gain, at, tol=1e-6)
 
 
-def by_patterns(setting: Setting, start: Tensor, dynamics: str, at: Tensor) -> dict[Place, Tensor]:
-    """Influence shares where patterns are what is selected [seed, time, pattern].
+def by_patterns(setting: Setting, start: Tensor, dynamics: str, at: Tensor) -> dict[str, Tensor]:
+    """What `measure.everything` would read where patterns are what is selected [seed, time, k].
 
     Args:
         start: shares at step 0, the base last [seed, pattern + 1].
     """
     weights = moved(dynamics, start.log(), worlds.fitness(setting).expand_as(start), at).softmax(-1)
     made = worlds.mixture(weights, worlds.ablations(len(setting.patterns)), worlds.policies(setting))
-    return {place: measure.influence_shares(made, contexts) for place, contexts in measure.PLACES.items()}
+    return measure.everything(made)
 
 
-def by_actions(setting: Setting, start: Tensor, dynamics: str, at: Tensor) -> dict[Place, Tensor]:
-    """Influence shares where actions are what is selected, in each task, whatever the gates [seed, time, pattern].
+def by_actions(setting: Setting, start: Tensor, dynamics: str, at: Tensor) -> dict[str, Tensor]:
+    """The same where actions are what is selected, in each task, whatever the gates [seed, time, k].
 
     Args:
         start: policies at step 0 under `worlds.ablations` [seed, 1 + pattern, context, action].
@@ -52,7 +51,7 @@ def by_actions(setting: Setting, start: Tensor, dynamics: str, at: Tensor) -> di
     change = moved(dynamics, default, worlds.success(setting).expand_as(default), at) - default.unsqueeze(-2)
     both = change.transpose(1, 2).repeat(1, 1, 2, 1)  # [seed, time, context, action], deployed as in training
     made = (start.log().unsqueeze(1) + both.unsqueeze(2)).softmax(-1)
-    return {place: measure.influence_shares(made, contexts) for place, contexts in measure.PLACES.items()}
+    return measure.everything(made)
 
 
 def median_at(found: Tensor, grid: Tensor, at: Tensor) -> Tensor:
@@ -75,7 +74,7 @@ def time_scale(found: Tensor, grid: Tensor, measured: Tensor, steps: Tensor) -> 
     return float(tried[int(torch.stack(loss).argmin())])
 
 
-UNITS: dict[str, Callable[[Setting, Tensor, str, Tensor], dict[Place, Tensor]]] = {
+UNITS: dict[str, Callable[[Setting, Tensor, str, Tensor], dict[str, Tensor]]] = {
     "patterns": by_patterns,
     "actions": by_actions,
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
 from torch import Tensor
 
-from tests.training import measure, networks, planting, train, worlds
+from tests.training import linear, measure, train, worlds
+from tests.training.learners import Learner, learner
 from tests.training.protocol import CHECKPOINTS, Algorithm, Protocol, Setting
 
 FIRST_TEST_SEED = 1000
@@ -16,70 +17,64 @@ FIRST_TEST_SEED = 1000
 
 @dataclass(frozen=True)
 class Course:
-    """What was measured of networks while they were trained.
+    """What was measured of the seeds while they were trained.
 
     Attributes:
         start: shares at step 0 [seed, pattern + 1]. policies: at step 0 under `worlds.ablations`.
-        shares: influence shares by place [seed, checkpoint, pattern]. success: mean success [seed, checkpoint].
+        found: what `measure.everything` reads, by name [seed, checkpoint, k]. linear: the same with
+            features frozen, empty for the control, that has none.
+        success: mean success [seed, checkpoint].
     """
 
     start: Tensor
     policies: Tensor
     steps: Tensor
-    shares: dict[str, Tensor]
+    found: dict[str, Tensor]
+    linear: dict[str, Tensor]
     success: Tensor
 
 
-def mean_success(setting: Setting, parameters: Tensor, shape: networks.Sizes) -> Tensor:
-    """Success in training with all gates on [seed]."""
-    seen = worlds.inputs(torch.ones(1, len(setting.patterns), dtype=worlds.DTYPE), worlds.TRAINING)
-    given = networks.policy(parameters, seen, shape)[:, 0]
-    return (given * worlds.success(setting)).sum(-1).mean(-1)
-
-
-def length(setting: Setting, algorithm: Algorithm, protocol: Protocol) -> int:
-    """Steps until calibration seeds have gone `progress` of the way, as the protocol says.
+def length(trained: Learner, algorithm: Algorithm, protocol: Protocol) -> int:
+    """Steps until these (calibration) seeds have gone `progress` of the way, as the protocol says.
 
     Raises:
         RuntimeError: they have not after `most_steps`.
     """
-    parameters, shape = planting.planted(setting, protocol.hidden, protocol.planting_steps, calibration(protocol))
-    best = float(worlds.success(setting).amax(-1).mean())
-    goal = None
-    for step, now in enumerate(train.steps(setting, algorithm, parameters, shape, protocol.batch, seed=0)):
-        reached = float(mean_success(setting, now, shape).mean())
-        goal = reached + protocol.progress * (best - reached) if goal is None else goal
+    best, reached, goal = float(worlds.success(trained.setting).amax(-1).mean()), 0.0, 0.0
+    for step, now in enumerate(islice(train.steps(trained, algorithm, protocol.batch, seed=0), protocol.most_steps)):
+        reached = float(trained.mean_success(now).mean())
+        goal = reached + protocol.progress * (best - reached) if step == 0 else goal
         if reached >= goal:
             return -(-max(step, 1) // CHECKPOINTS) * CHECKPOINTS
-        if step == protocol.most_steps:
-            break
-    raise RuntimeError(f"{algorithm.name} on {setting.name}: success {reached:.3f} of {goal:.3f} after {step} steps")
-
-
-def course(setting: Setting, algorithm: Algorithm, protocol: Protocol, seeds: range, steps: int) -> Course:
-    """Train these seeds for so many steps and measure at the checkpoints."""
-    parameters, shape = planting.planted(setting, protocol.hidden, protocol.planting_steps, seeds)
-    gates = worlds.inputs(worlds.ablations(len(setting.patterns)))
-    every = steps // CHECKPOINTS
-    trained = train.steps(setting, algorithm, parameters, shape, protocol.batch, seed=seeds.start)
-    kept = list(islice(trained, every, steps + 1, every))
-    policies = [networks.policy(now, gates, shape) for now in kept]
-    shares = {
-        place: torch.stack([measure.influence_shares(p, contexts) for p in policies], 1)
-        for place, contexts in measure.PLACES.items()
-    }
-    return Course(
-        start=measure.starting_shares(setting, parameters, shape),
-        policies=networks.policy(parameters, gates, shape),
-        steps=torch.arange(1, CHECKPOINTS + 1, dtype=worlds.DTYPE) * every,
-        shares=shares,
-        success=torch.stack([mean_success(setting, now, shape) for now in kept], 1),
+    raise RuntimeError(
+        f"{algorithm.name} on {trained.setting.name}: after {protocol.most_steps} steps success is {reached:.3f}, "
+        f"short of {goal:.3f}; raise its rate or most_steps"
     )
 
 
-def calibration(protocol: Protocol) -> range:
-    return range(protocol.calibration_seeds)
+def course(trained: Learner, algorithm: Algorithm, protocol: Protocol, seed: int, steps: int) -> Course:
+    """Train for so many steps, sampling from this seed, and measure at the checkpoints."""
+    every, by_features = steps // CHECKPOINTS, protocol.learner == "network"
+    kept = list(islice(train.steps(trained, algorithm, protocol.batch, seed), every, steps + 1, every))
+    policies = torch.stack([trained.policies(now) for now in kept], 1)
+    return Course(
+        start=trained.shares,
+        policies=trained.policies(trained.start),
+        steps=torch.arange(1, CHECKPOINTS + 1, dtype=worlds.DTYPE) * every,
+        found=measure.everything(policies),
+        linear=measure.everything(linear.policies(trained, algorithm, every, CHECKPOINTS)) if by_features else {},
+        success=torch.stack([trained.mean_success(now) for now in kept], 1),
+    )
 
 
-def test_seeds(protocol: Protocol) -> range:
-    return range(FIRST_TEST_SEED, FIRST_TEST_SEED + protocol.test_seeds)
+def both(setting: Setting, algorithm: Algorithm, protocol: Protocol) -> tuple[Course, Course]:
+    """Courses of the calibration seeds and of the test seeds, of the length that the former give."""
+    if algorithm.damping is None:
+        algorithm = replace(algorithm, rate=algorithm.rate * protocol.faster)
+    calibration = learner(setting, protocol, range(protocol.calibration_seeds))
+    steps = length(calibration, algorithm, protocol)
+    test = learner(setting, protocol, range(FIRST_TEST_SEED, FIRST_TEST_SEED + protocol.test_seeds))
+    return (
+        course(calibration, algorithm, protocol, 0, steps),
+        course(test, algorithm, protocol, FIRST_TEST_SEED, steps),
+    )

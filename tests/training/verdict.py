@@ -9,18 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.training import predict
+from tests.training import measure, predict
 from tests.training.protocol import BAND, Algorithm, Setting
 from tests.training.runs import Course
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A prediction of influence shares by place [checkpoint, pattern]; `scale` is its time per step, None if it has none."""
+    """What should be read, by the names of `measure.everything` [checkpoint, k].
+
+    `scale` is its time per step, None if it has none.
+    """
 
     name: str
     scale: float | None
-    shares: dict[str, Tensor]
+    read: dict[str, Tensor]
 
 
 def band(shares: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,53 +39,71 @@ def inside(predicted: Tensor, shares: Tensor) -> Tensor:
 
 
 def claims(setting: Setting, algorithm: Algorithm, calibration: Course, test: Course) -> Iterator[Claim]:
-    """Both dynamics over patterns, the two shown beside them, and the oracle."""
-    for unit, dynamics in (
-        ("patterns", algorithm.matching),
-        ("patterns", algorithm.swapped),
-        ("patterns", "replicator, log s"),
-        ("actions", algorithm.matching),
-    ):
-        grid = predict.times(dynamics)
-        begin = "start" if unit == "patterns" else "policies"
-        fitted = predict.UNITS[unit](setting, getattr(calibration, begin), dynamics, grid)["training"]
-        middle = calibration.shares["training"].quantile(0.5, dim=0)
-        scale = predict.time_scale(fitted, grid, middle, calibration.steps)
-        found = predict.UNITS[unit](setting, getattr(test, begin), dynamics, grid)
-        at = test.steps * scale
-        shares = {place: predict.median_at(values, grid, at) for place, values in found.items()}
-        yield Claim(dynamics if unit == "patterns" else f"actions, {dynamics}", scale, shares)
-    yield Claim("oracle", None, {place: values.quantile(0.5, dim=0) for place, values in calibration.shares.items()})
+    """Both dynamics over patterns, what is shown beside them, and the oracle."""
+    yield fitted(setting, "patterns", algorithm.matching, calibration, test)
+    yield fitted(setting, "patterns", algorithm.swapped, calibration, test)
+    yield fitted(setting, "patterns", "replicator, log s", calibration, test)
+    yield fitted(setting, "actions", algorithm.matching, calibration, test)
+    if algorithm.damping is not None:  # a natural step moves log-odds by its rate times the difference in success
+        yield at_scale(setting, "patterns", algorithm.matching, test, algorithm.rate, ", nothing fitted")
+    if test.linear:
+        yield Claim("frozen features", None, _medians(test.linear))
+    yield Claim("oracle", None, _medians(calibration.found))
+
+
+def fitted(setting: Setting, unit: str, dynamics: str, calibration: Course, test: Course) -> Claim:
+    """A prediction whose time scale is the calibration seeds'."""
+    grid = predict.times(dynamics)
+    said = predict.UNITS[unit](setting, _begin(unit, calibration), dynamics, grid)["training"]
+    scale = predict.time_scale(said, grid, _medians(calibration.found)["training"], calibration.steps)
+    return at_scale(setting, unit, dynamics, test, scale)
+
+
+def at_scale(setting: Setting, unit: str, dynamics: str, test: Course, scale: float, note: str = "") -> Claim:
+    """A prediction with this time of the dynamics per step."""
+    grid = predict.times(dynamics)
+    said = predict.UNITS[unit](setting, _begin(unit, test), dynamics, grid)
+    read = {name: predict.median_at(values, grid, test.steps * scale) for name, values in said.items()}
+    return Claim((dynamics if unit == "patterns" else f"{unit}, {dynamics}") + note, scale, read)
+
+
+def _begin(unit: str, course: Course) -> Tensor:
+    return course.start if unit == "patterns" else course.policies
+
+
+def _medians(found: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: values.quantile(0.5, dim=0) for name, values in found.items()}
 
 
 def record(setting: Setting, test: Course, made: list[Claim]) -> dict[str, Any]:
     """All that is written down of one algorithm on one setting."""
     measured = {}
-    for place, shares in test.shares.items():
-        low, high = band(shares)
-        measured[place] = {"low": _list(low), "median": _list(shares.quantile(0.5, dim=0)), "high": _list(high)}
+    for name, values in test.found.items():
+        low, high = band(values)
+        measured[name] = {"low": _list(low), "median": _list(values.quantile(0.5, dim=0)), "high": _list(high)}
     return {
         "patterns": list(setting.names),
         "steps": test.steps.int().tolist(),
         "success": _list(test.success.mean(0)),
+        "at_start": {name: _list(values) for name, values in _medians(measure.everything(test.policies)).items()},
         "measured": measured,
         "claims": {claim.name: _claim(claim, test) for claim in made},
     }
 
 
 def _claim(claim: Claim, test: Course) -> dict[str, Any]:
-    hits = {place: inside(values, test.shares[place]) for place, values in claim.shares.items()}
-    off = {place: (values - test.shares[place].quantile(0.5, dim=0)).abs() for place, values in claim.shares.items()}
+    hits = {name: inside(values, test.found[name]).double() for name, values in claim.read.items()}
+    off = {name: (values - test.found[name].quantile(0.5, dim=0)).abs() for name, values in claim.read.items()}
     return {
         "time_per_step": claim.scale,
-        "inside": {place: float(hit.double().mean()) for place, hit in hits.items()},
-        "inside_by_pattern": {place: _list(hit.double().mean(0)) for place, hit in hits.items()},
-        "mean_error": {place: float(error.mean()) for place, error in off.items()},
-        "largest_error": {place: float(error.max()) for place, error in off.items()},
-        "predicted": {place: _list(values) for place, values in claim.shares.items()},
+        "inside": {name: round(float(hit.mean()), 4) for name, hit in hits.items()},
+        "inside_each": {name: _list(hit.mean(0)) for name, hit in hits.items()},
+        "mean_error": {name: round(float(error.mean()), 4) for name, error in off.items()},
+        "largest_error": {name: round(float(error.max()), 4) for name, error in off.items()},
+        "predicted": {name: _list(values) for name, values in claim.read.items()},
     }
 
 
 def _list(values: Tensor) -> list[Any]:
-    rounded: list[Any] = torch.round(values, decimals=5).tolist()
+    rounded: list[Any] = torch.round(values, decimals=4).tolist()
     return rounded

@@ -39,6 +39,7 @@ _HOME = {
     "shares": "bsm.motives.fitness",
     "to_network": "bsm.motives.network",
     "to_pgmpy": "bsm.network.bridge",
+    "unroll": "bsm.motives.unrolled",
     "write_network": "bsm.network.files",
 }
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from bsm.motives.fitness import fitness, shares
     from bsm.motives.fittest import fittest
     from bsm.motives.network import to_network
+    from bsm.motives.unrolled import unroll
     from bsm.network.bridge import to_pgmpy
     from bsm.network.files import read_network, write_network
     from bsm.network.surgery import Shift, intervene

@@ -136,6 +136,21 @@ def sliced_of(
     return Sliced(network(False), later, {f"{n}_before": n for n in handed})
 
 
+def hidden_chain(codes: list[list[int]]) -> Example:
+    """Five slices of a hidden chain m with readings o; codes are what is seen of m."""
+    variables = {n: Variable(n, ("s0", "s1")) for n in ("m_before", "m", "o")}
+    half, start, stay, told = (
+        torch.tensor([x], dtype=torch.float64)
+        for x in ([0.5, 0.5], [0.6, 0.4], [[0.9, 0.1], [0.3, 0.7]], [[0.8, 0.2], [0.25, 0.75]])
+    )
+    own = {"o": Table("o", ("m",), told)}
+    first = Network({n: variables[n] for n in ("m", "o")}, {"m": Table("m", (), start), **own})
+    moved = {"m_before": Table("m_before", (), half), "m": Table("m", ("m_before",), stay)}
+    return Example(
+        Sliced(first, [Network(variables, {**moved, **own})] * 4, {"m_before": "m"}), ("m",), torch.tensor([codes])
+    )
+
+
 @st.composite
 def examples(draw: st.DrawFn) -> Example:
     """A known shape or a random one with up to 4 variables a slice, up to 5 slices in up to 3 phases, four rows."""

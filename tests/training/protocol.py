@@ -52,6 +52,9 @@ has the schemer, and the network can see which tasks have broken tests: a hack p
 tasks and less in two. The latter two show where a prediction breaks. `twins` is also run with batches of 16 (how
 much of a verdict is the width of the band).
 
+**Before that**, REINFORCE's rate (from 0.05, that was done in some forty steps) and the batch (from 256) were set while
+looking at the success of four calibration seeds, and at no prediction.
+
 **Changes** after `twins` had been run once; no number of `twins`, `apart` or `visible` was touched.
  - Added, to find out why the goal was missed: `control`, whose parameters are one logit per pattern, an episode
    being driven by one pattern and credited to it, as the theory assumes; `gates dropped`, trained evenly with all

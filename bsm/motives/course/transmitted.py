@@ -30,10 +30,12 @@ def advanced_together(stage: Stage, log_weights: Tensor, steps: Tensor) -> Tenso
     Raises:
         SpecError: shares that keep changing fast for so long that too many blocks would be needed.
     """
-    draws = torch.broadcast_shapes(log_weights.shape[:1], steps.shape, stage.fitness.shape[:1])[0]
     explored = log_weights.shape[-1]
-    whole = steps.detach().floor().expand(draws)
     gain = log_gain(stage, explored)
+    moving = (stage.drift, stage.transmission, stage.exploration)
+    sizes = [x.shape[:1] for x in (log_weights, steps, gain, *moving) if x is not None]
+    draws = torch.broadcast_shapes(*sizes)[0]
+    whole = steps.detach().floor().expand(draws)
     flat = log_weights.expand(draws, *log_weights.shape[1:]).flatten(1)
     numbers = (flat, gain, stage.drift, stage.transmission, stage.exploration)
     smooth = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in numbers)

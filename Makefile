@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu lint notebooks evidence check check-engine figures look bench bench-gpu clean
+.PHONY: help install demo test test-slow test-gpu lint notebooks evidence check check-engine figures look bench bench-gpu training clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ $(PEERS): $(STAMP)
 bench: $(PEERS) ## this engine against its peers, one thread, into tests/benchmarks/results (ARGS="--quick", "--help")
 	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
 	$(BIN)/python -m tests.readme.measured
+
+training: $(STAMP) ## both dynamics against small networks in training, into tests/training/results (minutes; resumes)
+	$(BIN)/python -m tests.training.run $(ARGS)
 
 bench-gpu: $(STAMP) ## this engine on a CUDA device against one core of the CPU
 	$(BIN)/python -m tests.benchmarks.gpu $(ARGS)

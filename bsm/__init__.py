@@ -21,13 +21,18 @@ _HOME = {
     "Behaviour": "bsm.motives.compile",
     "Evidence": "bsm.evidence.ledger",
     "Model": "bsm.spec.model",
+    "OverTime": "bsm.inference.over_time",
     "Result": "bsm.inference.result",
     "Shift": "bsm.network.surgery",
     "SpecError": "bsm.spec.model",
     "analysis": "bsm.questions.choices",
     "ask": "bsm.inference.ask",
     "ask_batch": "bsm.inference.batch",
+    "attribution": "bsm.questions.attribution",
+    "audit_half_life": "bsm.questions.audits",
+    "change": "bsm.questions.change",
     "choices": "bsm.questions.choices",
+    "course": "bsm.motives.course",
     "fitness": "bsm.motives.fitness",
     "fittest": "bsm.motives.fittest",
     "intervene": "bsm.network.surgery",
@@ -37,6 +42,7 @@ _HOME = {
     "read_network": "bsm.network.files",
     "schema": "bsm.spec.document",
     "shares": "bsm.motives.fitness",
+    "sweep": "bsm.questions.sweep",
     "to_network": "bsm.motives.network",
     "to_pgmpy": "bsm.network.bridge",
     "unroll": "bsm.motives.unrolled",
@@ -51,9 +57,11 @@ if TYPE_CHECKING:
     from bsm.evidence.ledger import Evidence
     from bsm.inference.ask import ask
     from bsm.inference.batch import ask_batch
+    from bsm.inference.over_time import OverTime
     from bsm.inference.posterior import posterior
     from bsm.inference.result import Result
     from bsm.motives.compile import Behaviour
+    from bsm.motives.course import course
     from bsm.motives.families import placement
     from bsm.motives.fitness import fitness, shares
     from bsm.motives.fittest import fittest
@@ -62,7 +70,11 @@ if TYPE_CHECKING:
     from bsm.network.bridge import to_pgmpy
     from bsm.network.files import read_network, write_network
     from bsm.network.surgery import Shift, intervene
+    from bsm.questions.attribution import attribution
+    from bsm.questions.audits import audit_half_life
+    from bsm.questions.change import change
     from bsm.questions.choices import analysis, choices
+    from bsm.questions.sweep import sweep
     from bsm.spec.document import schema
     from bsm.spec.load import load
     from bsm.spec.model import Model, SpecError

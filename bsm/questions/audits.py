@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bsm.motives.course import Course, Moment, course
+from bsm.motives.course.logs import log_sum
 from bsm.motives.course.step import log_gain, transition
 from bsm.motives.half_life import HalfLife, Measure, half_life, half_life_of
 from bsm.motives.theta import Theta, central
@@ -131,21 +132,30 @@ def _others(now: Course, name: str) -> Tensor:
 
 
 def _by_courses(model: Model, theta: Theta, place: int, after: int, name: str, most: int) -> HalfLife:
-    """From two whole courses, with the gate and without it."""
+    """From two whole courses, with the gate and without it, step by step."""
     kept = model.phases[: place + 1]
     gates = tuple(g for g in kept[-1].gates if g.name != name)
-    ahead = replace(model.phases[after], selections=float(most), gates=(), name="after the audit")
     both = [
-        course(replace(model, phases=(*phases, ahead)), theta)
-        for phases in (kept, (*kept[:-1], replace(kept[-1], gates=gates)))
+        course(replace(model, phases=phases), theta) for phases in (kept, (*kept[:-1], replace(kept[-1], gates=gates)))
     ]
-    shares: list[list[Tensor]] = [[], []]
+    ahead = course(model, theta)
+    stage, one = ahead.stages[after], torch.ones(1, dtype=torch.float64)
+    states = [own.state() for own in both]
+    shares: list[list[Tensor]] = [[_shares(state)] for state in states]
+    looked = 0
     for last in sorted({min(most, 32 * 4**i) for i in range(5)}):  # short runs first, for who forgets soon
-        for kept_shares, own in zip(shares, both, strict=True):
-            ahead_of = range(len(kept_shares), last + 1)
-            kept_shares += [own.shares((ahead.name, float(t))) for t in ahead_of]
+        for _ in range(last - looked):
+            states = [ahead.moved(stage, state, one) for state in states]
+            for kept_shares, state in zip(shares, states, strict=True):
+                kept_shares.append(_shares(state))
+        looked = last
         audited, unaudited = (torch.stack(torch.broadcast_tensors(*s), 1) for s in shares)
         found = half_life_of(audited, unaudited)
         if bool((found.step < torch.inf).all()):
             break
     return found
+
+
+def _shares(state: Tensor) -> Tensor:
+    """Shares of named motivations, [draw, m], from log weights [draw, m + 1, explored]."""
+    return log_sum(state)[:, :-1].softmax(-1)

@@ -120,9 +120,9 @@ class Course:
         for i, stage in enumerate(self.stages[: when.phase + 1]):
             steps = steps_at(when, i, stage.n, stage.name)
             if steps is not None:
-                return self._moved(stage, state, steps)
+                return self.moved(stage, state, steps)
             if i not in self._kept:
-                self._kept[i] = self._moved(stage, state, stage.n) + stage.log_gates[..., None]
+                self._kept[i] = self.moved(stage, state, stage.n) + stage.log_gates[..., None]
             state = self._kept[i]
         return state
 
@@ -139,7 +139,8 @@ class Course:
             return prior
         return torch.cat([prior, torch.full_like(prior, -torch.inf)], -1)
 
-    def _moved(self, stage: Stage, state: Tensor, steps: Tensor) -> Tensor:
+    def moved(self, stage: Stage, state: Tensor, steps: Tensor) -> Tensor:
+        """State [draw, m + 1, explored] after so many more steps [draw] of a phase, without its gates."""
         if stage.dynamics == "replicator":
             return advanced(stage, state, steps)
         return ascended(stage, state, steps, self._gradient(stage)).log_weights
@@ -170,7 +171,7 @@ class Course:
             label = f"{stage.name}: {DRIFT[self.timeline.explores]}"
             if label in found and bool((revived := found[label] == torch.inf).any()):
                 found = {name: torch.where(revived, 0.0, value) for name, value in found.items()}
-                found[label] = torch.where(revived, log_sum(self._moved(stage, before, past)), found[label])
+                found[label] = torch.where(revived, log_sum(self.moved(stage, before, past)), found[label])
             for name, passed in stage.gates if steps is None else ():
                 label = f"{stage.name}: {name}"
                 while label in found:  # a second gate of one name in one phase

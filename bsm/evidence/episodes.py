@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from bsm.evidence.selected import both, check_steps, factors, phase_of, steps_of
 from bsm.motives.compile import Behaviour
 from bsm.motives.situations import Situations, seen, situations
 from bsm.motives.theta import Theta
-from bsm.spec.model import Model, Number, Parameter, Ref, SpecError
+from bsm.spec.model import Model, Number, SpecError
 
 STATED = "stated n_eff"
 NODES = 10  # of the quadrature over a variant's shift
@@ -86,13 +86,12 @@ class Episodes:
         stated = [r.n_eff is not None for r in self.rows]
         self.n_is_stated = torch.tensor([s and r.basis == STATED for s, r in zip(stated, self.rows, strict=True)])
         self.rho_is_implied = torch.tensor([s and r.basis != STATED for s, r in zip(stated, self.rows, strict=True)])
-        everything = {**model.parameters, **evidence.parameters}
         self.stated_at_load = torch.tensor(
-            [1.0 if r.n_eff is None else _value(r.n_eff, everything) for r in self.rows], dtype=torch.float64
+            [r.n_eff if isinstance(r.n_eff, float) else r.stated for r in self.rows], dtype=torch.float64
         )
         self.kinds, self.order, self.second_order = self._by_kind()
         self.nodes = hermite(NODES)
-        check_steps(model, self.rows, everything)
+        check_steps(model, self.rows, {**model.parameters, **evidence.parameters})
 
     def _blocks_of_seconds(self) -> Tensor:
         """Second counts make blocks of their own, after all others: one for each pair of observations."""
@@ -245,10 +244,6 @@ def given_report(p: Tensor, yes: Tensor, no: Tensor, fpr: Tensor, fnr: Tensor) -
     both, rest = p * yes, (1 - p) * no
     reported = judged(p, fpr, fnr)
     return _ratio((1 - fnr) * both + fpr * rest, reported), _ratio(fnr * both + (1 - fpr) * rest, 1 - reported)
-
-
-def _value(number: Number, parameters: Mapping[str, Parameter]) -> float:
-    return parameters[number.parameter].value if isinstance(number, Ref) else float(number)
 
 
 def _situations(model: Model, rows: Sequence[LedgerRow]) -> tuple[Situations, Tensor]:

@@ -124,6 +124,7 @@ class RowReader:
             note=cells.text("note"),
             opinion_of=cells.text("opinion_of"),
             line=cells.line,
+            stated=1.0 if depends.n_eff is None else self.quantities.median(depends.n_eff),
         )
         return worth, row
 

@@ -40,6 +40,7 @@ class LedgerRow:
         printed: the numbers as the ledger gives them.
         rho: intra-class correlation of the episodes; None where `n_eff` stands for it.
         n_eff: effective number of independent episodes, where it is stated instead of `rho`.
+        stated: the number that `n_eff` was when `n` was made from it (its median, where it is uncertain).
         fpr, fnr: how often the judge sees the observation where it is not, and misses it where it is.
         line: line in the file (header is line 1).
     """
@@ -72,6 +73,7 @@ class LedgerRow:
     opinion_of: str
     line: int
     step: float | None = None
+    stated: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,30 @@ def test_a_stated_n_eff_stands_for_trials():
         assert found[m] == pytest.approx(wanted, abs=1e-9)
 
 
+WORTH = "{worth: {value: 4 to 100, support: positive, used by: ledger, opinion of: us}}"
+
+
+@pytest.mark.parametrize(("worth", "scale", "n"), [(80, 1.0, 80), (80, 0.5, 40), (8, 1.0, 8), (20, 1.0, 20)])
+def test_a_stated_n_eff_held_elsewhere_is_the_trials_at_that_number(worth, scale, n):
+    """The ledger is read at the median, 20; a model that holds the parameter elsewhere reads the same rows anew."""
+    model = small(PARAMETERS=WORTH)
+    rows = ledger(model, {"rate": 0.25, "n_eff": "$worth", "rho": ""})
+    assert rows.rows[0].n == pytest.approx(20)
+    held = model.with_parameters({"worth": worth})
+    found = log_likelihood(held, rows.select(scale=scale))
+    for m in model.motivations:
+        p = policy(model, m, "u")[1]
+        choose = special.gammaln(n + 1) - special.gammaln(n / 4 + 1) - special.gammaln(0.75 * n + 1)
+        assert found[m] == pytest.approx(choose + n / 4 * math.log(p) + 0.75 * n * math.log1p(-p), abs=1e-8)
+
+
+def test_rows_read_while_their_n_eff_is_held_are_worth_that_many():
+    model = small(PARAMETERS=WORTH)
+    row = {"rate": 0.25, "n_eff": "$worth", "rho": ""}
+    held = model.with_parameters({"worth": 80})
+    assert log_likelihood(held, ledger(held, row)) == pytest.approx(log_likelihood(held, ledger(model, row)), abs=1e-7)
+
+
 def test_a_stated_n_eff_below_n_implies_a_correlation():
     model = small()
     stated = log_likelihood(model, ledger(model, {"k": 10, "n": 40, "n_eff": 10, "rho": ""}))

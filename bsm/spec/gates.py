@@ -12,6 +12,7 @@ from bsm.spec.phase_document import DriftDocument, GateDocument
 from bsm.spec.problems import Place, Problems, listed, near, shorten
 
 MOST_GATES = 100
+NONE = "none_of_these"
 ONE = 1e-9  # a sum may pass one by this much
 
 
@@ -69,11 +70,12 @@ def _gate(
 def _detection(
     document: GateDocument, place: Place, motivations: Collection[str], numbers: Numbers, passport: Passport
 ) -> dict[str, Number]:
+    known = (*motivations, NONE)  # which acts by the base policy, and whose detection nothing else tells
     for name in document.detection:
-        if name not in motivations:
+        if name not in known:
             numbers.problems.add(
                 (*place, name),
-                f"{shorten(name)} is given; the motivations are {listed(motivations)}{near(name, motivations)}",
+                f"{shorten(name)} is given; accepted are {listed(known)}{near(name, known)}",
             )
     if document.detection and (missing := sorted(set(motivations) - set(document.detection))):
         numbers.problems.add(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bsm.graph import Role
+from bsm.motives.course import START
 from bsm.motives.network import MOTIVATION
 from bsm.spec.model import Model, SpecError
 from bsm.spec.problems import Place, Problems, listed, near, shorten
@@ -24,6 +25,8 @@ class Names:
     supports: Mapping[str, Support]  # parameter -> support
     overlays: frozenset[str]
     terms: frozenset[str]
+    phases: tuple[str, ...]
+    gates: frozenset[str]
 
     @classmethod
     def of(cls, model: Model) -> Names:
@@ -41,6 +44,8 @@ class Names:
             {n: _support(p.support) for m in every for n, p in m.parameters.items()},
             frozenset(model.overlays),
             frozenset(term.name for term in model.prior.terms),
+            tuple(phase.name for phase in model.phases),
+            frozenset(gate.name for m in every for phase in m.phases for gate in phase.gates),
         )
 
 
@@ -126,6 +131,22 @@ class Part:
 
     def overlay(self) -> str:
         return self.text(self.names.overlays)
+
+    def moment(self) -> str:
+        """A moment: start, a phase, or PHASE:STEP; whether the phase is so long is seen where it is asked."""
+        text, phases = self.text(), self.names.phases
+        name, colon, step = text.rpartition(":")
+        if text == START or text in phases:
+            return text
+        if not colon or name not in phases:
+            wrong = name or text
+            self.refuse(
+                f"{shorten(text)} is given; {START}, a phase or PHASE:STEP is accepted, the phases are "
+                f"{listed(phases, 20)}{near(wrong, phases)}"
+            )
+        if (value := number(step)) is None or value < 0:
+            self.refuse(f"{shorten(text)} is given; after the colon a number of selections, at least 0, is accepted")
+        return text
 
     def states(self) -> dict[str, str]:
         """Nodes and the state each is in."""

@@ -7,35 +7,19 @@ the tolerance in an equality, the distance of a conditional mutual information f
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import torch
-from torch import Tensor
-
 from bsm.claims.answers import Answers, Setting
+from bsm.claims.holding import Holding, beside
+from bsm.claims.independence import AT, EXPLORED, GATE, SELECTED, Independence, Steps
 from bsm.claims.quantities import Quantity, read_quantity
 from bsm.claims.reading import Part
-from bsm.engine import conditional
-from bsm.motives.theta import central
-from bsm.motives.world import World
-from bsm.spec.model import Model, SpecError
+from bsm.spec.problems import near
 
 TOLERANCE = 1e-9
 FEWEST_VALUES = 5
-INDEPENDENT = 1e-12  # nats; below it a conditional mutual information counts as zero
-DEPENDENT = 1e-6  # nats; above it, as not zero
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """Whether a statement holds, by how much, and where it is tightest."""
-
-    holds: bool
-    by: float
-    where: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +46,7 @@ class Monotone:
         step = steps[least]
         strict = self.direction in ("up", "down")
         between = f"{self.parameter} {self.values[least]:g} to {self.values[least + 1]:g}"
-        where = f"{quantity}, {between}{_beside(setting)}"
+        where = f"{quantity}, {between}{beside(setting)}"
         return Holding(step > self.tolerance if strict else step >= -self.tolerance, step, where)
 
 
@@ -82,7 +66,7 @@ class Ordering:
             for (upper, lower), (a, b) in zip(pairwise(self.quantities), pairwise(numbers), strict=True):
                 holds = a - b > self.tolerance if self.strict else a - b >= -self.tolerance
                 relation = ">" if self.strict else ">="
-                found.append(Holding(holds, a - b, f"{upper} {relation} {lower}{_beside(setting)}"))
+                found.append(Holding(holds, a - b, f"{upper} {relation} {lower}{beside(setting)}"))
         return min(found, key=lambda holding: (holding.holds, holding.by))
 
 
@@ -100,56 +84,12 @@ class Equality:
             numbers = [answers.number(q, setting) for q in self.quantities]
             for (first, second), (a, b) in zip(pairwise(self.quantities), pairwise(numbers), strict=True):
                 off = abs(a - b)
-                where = f"{first} = {second}, off by {off:.1g}{_beside(setting)}"
+                where = f"{first} = {second}, off by {off:.1g}{beside(setting)}"
                 found.append(Holding(off <= self.tolerance, self.tolerance - off, where))
         return min(found, key=lambda holding: (holding.holds, holding.by))
 
 
-@dataclass(frozen=True)
-class Independence:
-    """a and b are (or are not) independent given the rest, by graph and by numbers, actions at pi_0."""
-
-    a: str
-    b: str
-    given: tuple[str, ...]
-    holds: bool
-    at: tuple[Setting, ...]
-
-    def check(self, answers: Answers) -> Holding:
-        return min((self._at(answers, s) for s in self.at), key=lambda holding: (holding.holds, holding.by))
-
-    def _at(self, answers: Answers, setting: Setting) -> Holding:
-        model = answers.model_of(setting.overlay).with_parameters(setting.held)
-        for name in (self.a, self.b, *self.given):
-            if name not in model.nodes:
-                raise SpecError(f"{name!r} is not a node here; it comes with an overlay that is not applied")
-        separated = model.graph.separated([self.a], [self.b], self.given)
-        nats = mutual_information(model, self.a, self.b, self.given)
-        by = INDEPENDENT - nats if self.holds else nats - DEPENDENT
-        graph = "separated" if separated else "connected"
-        where = f"{graph} in the graph, mutual information {nats:.2g} nats{_beside(setting)}"
-        return Holding(separated == self.holds and by > 0, by, where)
-
-
 Statement = Monotone | Ordering | Equality | Independence
-
-
-def mutual_information(model: Model, a: str, b: str, given: Sequence[str] = ()) -> float:
-    """I(a; b | given) in nats, actions following the base policy; exact, from the joint table."""
-    network = World(model).network(central(model))
-    table = conditional(network, (*given, a, b), ())[0]
-    joint = table.reshape(-1, *table.shape[-2:])  # [given, a, b]
-    total = joint.sum((1, 2), keepdim=True)
-    terms = joint * (_log(joint) + _log(total) - _log(joint.sum(2, keepdim=True)) - _log(joint.sum(1, keepdim=True)))
-    return max(math.fsum(terms.reshape(-1).tolist()), 0.0)
-
-
-def _log(p: Tensor) -> Tensor:
-    return torch.where(p > 0, p, torch.ones_like(p)).log()
-
-
-def _beside(setting: Setting) -> str:
-    return f" ({setting})" if str(setting) else ""
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -189,13 +129,47 @@ def read_equality(part: Part) -> Equality:
 
 
 def read_independence(part: Part) -> Independence:
-    """{a, b, given: [nodes], holds: true or false, at}."""
-    given = part.mapping(["a", "b", "holds"], ["given", "at"])
-    conditions = tuple(p.node() for p in given["given"].one_or_more()) if "given" in given else ()
-    a, b = given["a"].node(), given["b"].node()
+    """{a, b, given: [nodes], holds: true or false, at, steps: a number, or {phase: number}}."""
+    given = part.mapping(["a", "b", "holds"], ["given", "at", "steps"])
+    steps = _steps(given["steps"]) if "steps" in given else None
+    read = _node if steps is None else _node_at
+    conditions = tuple(read(p) for p in given["given"].one_or_more()) if "given" in given else ()
+    a, b = read(given["a"]), read(given["b"])
     if len({a, b, *conditions}) < 2 + len(conditions):
         part.refuse("a node stands in two places; a, b and given must be different nodes")
-    return Independence(a, b, conditions, given["holds"].truth(), _settings(given))
+    return Independence(a, b, conditions, given["holds"].truth(), _settings(given), steps, part.where)
+
+
+def _node(part: Part) -> str:
+    if isinstance(part.data, str) and AT.fullmatch(part.data) and part.data not in part.names.nodes:
+        part.refuse(f"{part.data!r} is given; a node with a time needs `steps`, over which the model is unrolled")
+    return part.node()
+
+
+def _node_at(part: Part) -> str:
+    """A name with a time; whether there is such a time is seen where the model is unrolled."""
+    text, known = part.text(), {*part.names.nodes, SELECTED, EXPLORED}
+    found = AT.fullmatch(text)
+    if found is None:
+        part.refuse(f"{text!r} is given; with `steps` a node carries its time, as in {text}__t0")
+    if found[1] not in known and not found[1].startswith(GATE):
+        part.refuse(f"{text!r} is given; there is no node {found[1]!r}{near(found[1], known)}")
+    return text
+
+
+def _steps(part: Part) -> Steps:
+    if not isinstance(part.data, dict):
+        return _whole(part)
+    for name, number in part.pairs().items():
+        if name not in part.names.phases:
+            number.refuse(f"no such phase{near(name, part.names.phases)}")
+    return {name: _whole(number) for name, number in part.pairs().items()}
+
+
+def _whole(part: Part) -> int:
+    if (value := part.number()) != round(value) or value < 0:
+        part.refuse(f"{value:g} is given; a whole number of selections, at least 0, is accepted")
+    return int(value)
 
 
 READERS: dict[str, Callable[[Part], Statement]] = {

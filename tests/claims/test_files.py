@@ -26,6 +26,9 @@ MONOTONE = """\
     values: [1, 2, 3, 4, 5]
     direction: up
 """
+SHARES = "  ordering: {quantities: [{quantity: share, of: reward_seeker, at: training}, 0]}\n"
+TOY = "  ordering: {quantities: [{quantity: diversity_share, pattern: general, environments: 2, log10_prior: -3}, 0]}\n"
+TIMED = "  independence: {a: power__t1, b: motivation__t0, holds: false, steps: 2}\n"
 QUESTION = "- {ask: {quantity: fitness, of: reward_seeker}, answer: 0.3, worked: by hand}\n"
 
 
@@ -81,6 +84,27 @@ BAD_CLAIMS = {
         CLAIM + "  independence: {a: power, b: reward, holds: yes}\n",
         5,
         "accepted are",
+    ),
+    "unknown phase": (CLAIM + SHARES.replace("training}", "trainin}"), 5, "did you mean 'training'"),
+    "no number of selections": (CLAIM + SHARES.replace("training}", '"training:soon"}'), 5, "after the colon a number"),
+    "selections below 0": (CLAIM + SHARES.replace("training}", '"training:-1"}'), 5, "after the colon a number"),
+    "unknown dynamics": (CLAIM + SHARES.replace("at: training", "dynamics: softmax"), 5, "did you mean 'softmax_pg'"),
+    "unknown gate": (
+        CLAIM + ORDERING.replace("fitness, of: reward_seeker", "audit_bits, gate: look"),
+        5,
+        "accepted are",
+    ),
+    "half an environment": (CLAIM + TOY.replace("environments: 2", "environments: 0.5"), 5, "at least 1"),
+    "a prior that is common": (CLAIM + TOY.replace("-3", "0"), 5, "at most -0.1"),
+    "unknown pattern": (CLAIM + TOY.replace("general", "globl"), 5, "accepted are"),
+    "a time without steps": (CLAIM + TIMED.replace(", steps: 2", ""), 5, "needs `steps`"),
+    "steps without a time": (CLAIM + TIMED.replace("power__t1", "power"), 5, "as in power__t0"),
+    "unknown node at a time": (CLAIM + TIMED.replace("power__t1", "powr__t1"), 5, "did you mean 'power'"),
+    "half a step": (CLAIM + TIMED.replace("steps: 2", "steps: 1.5"), 5, "whole number"),
+    "steps of an unknown phase": (
+        CLAIM + TIMED.replace("steps: 2", "steps: {trainin: 2}"),
+        5,
+        "did you mean 'training'",
     ),
     "alias": (CLAIM.replace("words", "*words") + ORDERING, 4, "alias"),
     "tab": (CLAIM + "\tordering: 1\n", 5, "not YAML"),

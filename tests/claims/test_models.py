@@ -41,32 +41,45 @@ def test_every_reference_question_has_its_worked_answer(model: str, question: Qu
     assert finding.passed, f"{finding.where}: {finding}"
 
 
-@pytest.mark.parametrize("claim", claims_of(CODING_AGENT), ids=lambda c: c.id)
-def test_every_claim_holds(claim: Claim) -> None:
-    finding = claim.check(answers_of(CODING_AGENT))
+CLAIMED = [file.parent.name for file in sorted(MODELS.glob("*/claims.yaml"))]
+
+
+@pytest.mark.parametrize(
+    ("model", "claim"), [(m, c) for m in CLAIMED for c in claims_of(m)], ids=lambda v: v if isinstance(v, str) else v.id
+)
+def test_every_claim_holds(model: str, claim: Claim) -> None:
+    finding = claim.check(answers_of(model))
     assert finding.passed, f"{finding.where}: {finding}"
 
 
-def test_the_claims_of_the_theory_are_all_there() -> None:
-    wanted = {f"e{i}" for i in (1, 2, 3, 4, 5, 8, 9, 10, 20, 22, 23, 24)} | {"d6.1", "d6.2"}
-    assert wanted <= {claim.theory for claim in claims_of(CODING_AGENT)}
+WANTED = {
+    "coding_agent": {f"e{i}" for i in (*range(1, 15), 16, 20, 22, 23, 24, 26)} | {f"d6.{i}" for i in (1, 2, 3, 4, 5)},
+    "continual_deployment": {f"e{i}" for i in (6, 7, 15, 17, 18, 19, 27, 33, 34, 35, 57)} | {"d6.6", "d6.7", "d6.8"},
+    "reward_hacking_rl": {f"e{i}" for i in (5, 6, 7, 40, 41, 47, 57)} | {"d6.6"},
+}
 
 
-def test_every_derived_claim_has_a_mutant_and_no_mutant_is_idle() -> None:
-    assert {c.id for c in claims_of(CODING_AGENT) if c.status == "derived"} == set(MUTANTS)
+@pytest.mark.parametrize("model", CLAIMED)
+def test_the_claims_of_the_theory_are_all_there(model: str) -> None:
+    assert WANTED[model] <= {claim.theory for claim in claims_of(model)}
 
 
-@pytest.mark.parametrize("name", MUTANTS)
-def test_a_derived_claim_fails_in_its_mutant(name: str, tmp_path: Path) -> None:
-    finding = in_mutant(name, tmp_path)
+@pytest.mark.parametrize("model", CLAIMED)
+def test_every_derived_claim_has_a_mutant_and_no_mutant_is_idle(model: str) -> None:
+    assert {c.id for c in claims_of(model) if c.status == "derived"} == set(MUTANTS[model])
+
+
+@pytest.mark.parametrize(("model", "name"), [(m, name) for m in CLAIMED for name in MUTANTS[m]])
+def test_a_derived_claim_fails_in_its_mutant(model: str, name: str, tmp_path: Path) -> None:
+    finding = in_mutant(model, name, tmp_path)
     assert finding.counts
-    assert not finding.passed, f"{MUTANTS[name]['why']}, and yet: {finding}"
+    assert not finding.passed, f"{MUTANTS[model][name]['why']}, and yet: {finding}"
 
 
-def in_mutant(name: str, folder: Path) -> Finding:
-    model = load(mutated(CODING_AGENT, MUTANTS[name], folder))
-    claims = {claim.id: claim for claim in read_claims(folder / "claims.yaml", model)}
-    return claims[name].check(Answers(model))
+def in_mutant(model: str, name: str, folder: Path) -> Finding:
+    changed = load(mutated(model, MUTANTS[model][name], folder))
+    claims = {claim.id: claim for claim in read_claims(folder / "claims.yaml", changed)}
+    return claims[name].check(Answers(changed))
 
 
 def test_check_reads_a_folder() -> None:
@@ -76,7 +89,7 @@ def test_check_reads_a_folder() -> None:
 
 
 OVERLAYS = [None, "bypass", "developer_iteration", "process_supervision", "noisy_grading", "unexplored_hacks",
-            "honest_test", "honeypots"]  # fmt: skip
+            "honest_test", "honeypots", "multi_step", "white_box", "policy_gradient"]  # fmt: skip
 
 
 @pytest.mark.parametrize("held", [{}, {"strength": 3.0, "planning": 0.7, "awareness": 0.6, "flaw": 0.5}], ids=str)

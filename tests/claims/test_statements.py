@@ -10,7 +10,7 @@ import pytest
 from bsm.claims import read_claims, read_reference
 from bsm.claims.answers import Answers
 from bsm.claims.finding import Finding
-from bsm.claims.statements import mutual_information
+from bsm.claims.independence import mutual_information
 from bsm.spec.load import load
 from bsm.spec.model import SpecError
 from tests.claims.folders import MODELS

@@ -6,6 +6,7 @@ several targets with contexts, one stage of actions; not intervals, beliefs or d
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cache
 from itertools import product
 from math import exp, isclose
@@ -21,6 +22,7 @@ class Worlds:
         edits = raw["overlays"][overlay] if overlay else {}
         self.nodes = {**raw["nodes"], **edits.get("nodes", {})}
         self.motivations = raw["motivations"]
+        self.says = {m: edit["says"] for m, edit in edits.get("motivations", {}).items() if "says" in edit}
         given = {**raw["parameters"], **edits.get("parameters", {})}
         self.held = {name: held.get(name, p["value"]) for name, p in given.items()}
         self.actions = [n for n, d in self.nodes.items() if d["role"] == "action"]
@@ -177,7 +179,13 @@ class Worlds:
         )
 
     def fitness(self, motivation: str, greedy: bool = False) -> float:
-        return self.selected(self.policy(motivation, greedy))
+        return self.read_as(motivation).selected(self.policy(motivation, greedy))
+
+    def read_as(self, motivation: str) -> Worlds:
+        """The same world, observations reading as they do of an AI that this drives."""
+        found = copy(self)
+        found.nodes = {n: {**node, **self.says.get(motivation, {}).get(n, {})} for n, node in self.nodes.items()}
+        return found
 
     def base_fitness(self) -> float:
         return self.selected([self.base_policy(s) for s in self.situations()])

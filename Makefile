@@ -66,7 +66,7 @@ notebooks: $(STAMP) ## run the notebooks and refresh their .ipynb
 	$(BIN)/python notebooks/refresh.py
 
 evidence: $(STAMP) ## rebuild each evidence.csv from its source.csv
-	for source in models/*/source.csv; do $(BIN)/python -m bsm.evidence.source "$$(dirname "$$source")" || exit 1; done
+	for source in models/*/source.csv models/*/*/source.csv; do $(BIN)/python -m bsm.evidence.source "$$(dirname "$$source")" || exit 1; done
 
 check: $(STAMP) ## files, reference questions and claims of every model
 	$(BIN)/bsm check models/

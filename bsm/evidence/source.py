@@ -2,10 +2,12 @@
 
 A model's folder holds three tables. `source.csv`: rows of published figures, unchanged. `coding.csv`: what
 each setting and prompt variant of the source is in the model, one row each, with the reason (`why`); its
-columns other than source_setting, source_variant, kind and why are columns of the ledger. `reading.csv`:
-what the arm (second part of `setting_context`) and the `behaviour` of a source row mean, and whether a
-behaviour is the opposite of the observation, so that its counts are flipped. Everything is joined by exact
-text: a text that is not listed is an error, not a guess.
+columns other than source_setting, source_variant, kind and why are columns of the ledger. Where one setting was
+seen before and after training, in several models or for several behaviours, coding.csv also has source_stage,
+source_model or source_behaviour (`training_stage`, `model` or `behaviour` of the source row), and a row for each.
+`reading.csv`: what the arm (second part of `setting_context`) and the `behaviour` of a source row mean, and
+whether a behaviour is the opposite of the observation, so that its counts are flipped. Everything is joined by
+exact text: a text that is not listed is an error, not a guess.
 """
 
 from __future__ import annotations
@@ -19,20 +21,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from bsm.evidence.columns import AFTER_CONTEXTS, BEFORE_CONTEXTS, FIXED, WHERE_USED, meant
+from bsm.evidence.codebook import MORE_KEYS, SECOND, Codebook, read_codebook, require
+from bsm.evidence.columns import meant
 from bsm.evidence.files import Problems, Sheet, read_sheet
 from bsm.spec.model import SpecError
 
 SEPARATOR = "\x1f"  # U+001F, unit separator
 PARTS = " | "  # between the parts of setting_context: setting, arm, variant
-KEYS = ("source_setting", "source_variant")
-FOR_PEOPLE = ("kind", "why")
 SOURCE_COLUMNS = (
     "source_id", "citation", "year", "model", "setting_context", "behaviour", "n_observed", "n_total", "rate",
     "ci_low", "ci_high", "figure_or_table", "note",
 )  # fmt: skip
-READING_COLUMNS = ("where", "text", "column", "value", "flipped")
-ARM, BEHAVIOUR, SECOND = "arm", "behaviour", "second_observation"
 
 Cells = Mapping[str, str]
 
@@ -57,32 +56,7 @@ class SourceRow:
     def episodes(self) -> tuple[str, ...]:
         """Source rows that agree in all of this are about the same episodes."""
         same = (self.cells[name] for name in ("source_id", "model", "figure_or_table"))
-        return (*same, self.setting, self.arm, self.variant)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one text of the source means: `value` in ledger column `column`, of the opposite if `flipped`."""
-
-    column: str
-    value: str
-    flipped: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Codebook:
-    """Everything that turns source rows into ledger rows."""
-
-    codes: Mapping[tuple[str, str], Cells]
-    arms: Mapping[str, Reading]
-    behaviours: Mapping[str, Reading]
-    contexts: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        given = {name for cells in self.codes.values() for name in cells}
-        after = (name for name in AFTER_CONTEXTS if name not in WHERE_USED or name in given)
-        return (*BEFORE_CONTEXTS, *self.contexts, *after)
+        return (*same, self.setting, self.arm, self.variant, self.cells.get(MORE_KEYS["source_stage"], ""))
 
 
 def build(folder: str | Path) -> str:
@@ -93,7 +67,7 @@ def build(folder: str | Path) -> str:
     """
     folder = Path(folder)
     codebook = read_codebook(folder)
-    rows = read_source(folder / "source.csv")
+    rows = read_source(folder / "source.csv", also=codebook.more_keys)
     problems = Problems(str(folder / "source.csv"))
     seconds = _seconds(rows, codebook, problems)
     numbers: dict[str, int] = {}
@@ -119,10 +93,21 @@ def write(folder: str | Path) -> Path:
     return path
 
 
-def read_source(path: Path) -> tuple[SourceRow, ...]:
-    """Source rows with their hashes."""
+def read_source(path: Path, also: Iterable[str] = ()) -> tuple[SourceRow, ...]:
+    """Source rows with their hashes.
+
+    Args:
+        path: the table.
+        also: keys of coding.csv beyond setting and variant, whose columns the table must have.
+
+    Raises:
+        SpecError: the table is malformed, or has not the columns that are read.
+    """
     sheet = read_sheet(path)
-    _require(sheet, SOURCE_COLUMNS, path)
+    require(sheet, SOURCE_COLUMNS, path)
+    for name in also:
+        because = f" and {name} of coding.csv is matched to it; add it, or take {name} out of coding.csv"
+        require(sheet, (MORE_KEYS[name],), path, because)
     return tuple(_source_row(sheet, record, line) for record, line in zip(sheet.records, sheet.lines, strict=True))
 
 
@@ -132,71 +117,26 @@ def _source_row(sheet: Sheet, record: tuple[str, ...], line: int) -> SourceRow:
     return SourceRow(cells, sha256(record), line, setting, arm, variant)
 
 
-def read_codebook(folder: Path) -> Codebook:
-    """coding.csv and reading.csv of a model's folder."""
-    readings = _readings(folder / "reading.csv")
-    path = folder / "coding.csv"
-    sheet = read_sheet(path)
-    _require(sheet, (*KEYS, *FOR_PEOPLE), path)
-    problems = Problems(str(path))
-    codes: dict[tuple[str, str], Cells] = {}
-    for record, line in zip(sheet.records, sheet.lines, strict=True):
-        cells = dict(zip(sheet.header, record, strict=True))
-        key = cells[KEYS[0]], cells[KEYS[1]]
-        if key in codes:
-            problems.add(line, f"{key[0]!r} with {key[1]!r} is coded twice; keep one row")
-        if not cells["why"].strip():
-            problems.add(line, "why is blank; every code gives its reason")
-        codes[key] = {name: cell for name, cell in cells.items() if name not in (*KEYS, *FOR_PEOPLE)}
-    problems.check()
-    coded = [name for name in sheet.header if name not in (*KEYS, *FOR_PEOPLE, *FIXED)]
-    arms = readings[ARM]
-    return Codebook(
-        codes,
-        arms,
-        readings[BEHAVIOUR],
-        tuple(dict.fromkeys([*(arm.column for arm in arms.values()), *coded])),
-    )
-
-
-def _readings(path: Path) -> dict[str, dict[str, Reading]]:
-    sheet = read_sheet(path)
-    _require(sheet, READING_COLUMNS, path)
-    problems = Problems(str(path))
-    found: dict[str, dict[str, Reading]] = {ARM: {}, BEHAVIOUR: {}}
-    for record, line in zip(sheet.records, sheet.lines, strict=True):
-        cells = dict(zip(sheet.header, record, strict=True))
-        if cells["where"] not in found:
-            problems.add(
-                line,
-                f"where = {cells['where']!r} is not a part of a source row; {meant(cells['where'], found)}",
-            )
-        elif cells["flipped"] not in ("", "yes"):
-            problems.add(line, f"flipped = {cells['flipped']!r}; write yes, or leave it blank")
-        elif cells["text"] in found[cells["where"]]:
-            problems.add(line, f"{cells['text']!r} is listed twice; keep one row")
-        else:
-            reading = Reading(cells["column"], cells["value"], cells["flipped"] == "yes")
-            found[cells["where"]][cells["text"]] = reading
-    problems.check()
-    return found
-
-
-def _require(sheet: Sheet, names: Iterable[str], path: Path) -> None:
-    if missing := [name for name in names if name not in sheet.header]:
-        raise SpecError(f"{path}:1: column {missing[0]!r} is missing; it has {list(sheet.header)}")
-
-
 def _listed(row: SourceRow, codebook: Codebook, problems: Problems) -> bool:
     before = len(problems.found)
-    if (row.setting, row.variant) not in codebook.codes:
-        problems.add(
-            row.line,
-            f"setting {row.setting!r} with variant {row.variant!r} is not in coding.csv; add its row",
-        )
+    if _key(row, codebook) not in codebook.codes:
+        problems.add(row.line, _uncoded(row, codebook))
     if row.arm and row.arm not in codebook.arms:
         problems.add(row.line, f"arm {row.arm!r} is not in reading.csv; {meant(row.arm, codebook.arms)}")
     return len(problems.found) == before
+
+
+def _key(row: SourceRow, codebook: Codebook) -> tuple[str, ...]:
+    """What coding.csv knows the row by."""
+    return (row.setting, row.variant, *(row.cells[MORE_KEYS[name]] for name in codebook.more_keys))
+
+
+def _uncoded(row: SourceRow, codebook: Codebook) -> str:
+    more = {name: row.cells[MORE_KEYS[name]] for name in codebook.more_keys}
+    told = "".join(f", {name} {text!r}" for name, text in more.items())
+    told = f"setting {row.setting!r} with variant {row.variant!r}{told} is not in coding.csv; add its row"
+    near = [PARTS.join(key[2:]) for key in codebook.codes if key[:2] == (row.setting, row.variant)]
+    return f"{told}, or, of this setting and variant, {meant(PARTS.join(more.values()), near)}" if near else told
 
 
 def _seconds(rows: Iterable[SourceRow], codebook: Codebook, problems: Problems) -> dict[tuple[str, ...], SourceRow]:
@@ -215,15 +155,15 @@ def _seconds(rows: Iterable[SourceRow], codebook: Codebook, problems: Problems) 
 def _check_all_used(rows: Iterable[SourceRow], codebook: Codebook, folder: Path) -> None:
     """No code or reading is left over: a leftover is mostly a mistyped text."""
     rows = tuple(rows)
+    first = (r for r in rows if codebook.behaviours[r.cells["behaviour"]].column != SECOND)  # a second has no code
+    codes, behaviours = codebook.codes.keys(), {r.cells["behaviour"] for r in rows}
     unused = [
-        *(f"coding.csv: {key}" for key in codebook.codes.keys() - {(r.setting, r.variant) for r in rows}),
-        *(f"reading.csv: {text!r}" for text in codebook.arms.keys() - {r.arm for r in rows}),
-        *(f"reading.csv: {text!r}" for text in codebook.behaviours.keys() - {r.cells["behaviour"] for r in rows}),
+        *(f"coding.csv: {k} is not in source.csv as a first count" for k in codes - {_key(r, codebook) for r in first}),
+        *(f"reading.csv: {text!r} is not in source.csv" for text in codebook.arms.keys() - {r.arm for r in rows}),
+        *(f"reading.csv: {text!r} is not in source.csv" for text in codebook.behaviours.keys() - behaviours),
     ]
     if unused:
-        raise SpecError(
-            "\n".join(f"{folder}/{text} is not in source.csv; correct or remove it" for text in sorted(unused))
-        )
+        raise SpecError("\n".join(f"{folder}/{told}; correct or remove it" for told in sorted(unused)))
 
 
 def _record(name: str, row: SourceRow, second: SourceRow | None, codebook: Codebook) -> dict[str, str]:
@@ -234,7 +174,7 @@ def _record(name: str, row: SourceRow, second: SourceRow | None, codebook: Codeb
     record = {
         "id": name,
         "subject": row.cells["model"],
-        **codebook.codes[row.setting, row.variant],
+        **codebook.codes[_key(row, codebook)],
         **measured,
         behaviour.column: behaviour.value,
         **{n: row.cells[n] for n in ("source_id", "citation", "figure_or_table")},

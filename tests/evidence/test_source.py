@@ -96,7 +96,7 @@ WRONG = {
     ),
     "code that the source does not have": (
         {"coding": CODING + "hall,variant: other,default,in the hall,,,office,0.95,$spread,why not\n"},
-        ["coding.csv: ('hall', 'variant: other') is not in source.csv"],
+        ["coding.csv: ('hall', 'variant: other') is not in source.csv as a first count"],
     ),
     "code without a reason": ({"coding": CODING.replace("the default", "")}, ["coding.csv:2: why is blank"]),
     "coded twice": ({"coding": CODING + CODING.splitlines()[1] + "\n"}, ["coding.csv:3: ", "coded twice"]),
@@ -120,6 +120,99 @@ def test_a_text_that_is_not_listed_is_an_error_and_never_a_guess(kind: str, tmp_
     tables, words = WRONG[kind]
     with pytest.raises(SpecError) as refused:
         source.build(folder(tmp_path, **tables))
+    for word in words:
+        assert word in str(refused.value)
+
+
+STAGED_SOURCE = """source_id,citation,year,model,setting_context,training_stage,behaviour,\
+n_observed,n_total,rate,ci_low,ci_high,figure_or_table,note
+s1,S. One 2024,2024,robin,hall | lit,before,stays,2,20,0.1,,,T1,
+s1,S. One 2024,2024,robin,hall | lit,before,is sly,1,20,0.05,,,T1,
+s1,S. One 2024,2024,robin,hall | lit,after,stays,5,20,0.25,,,T1,
+s1,S. One 2024,2024,robin,hall | lit,after,is sly,9,20,0.45,,,T1,
+s1,S. One 2024,2024,wren,hall | lit,after,stays,7,20,0.35,,,T1,
+s1,S. One 2024,2024,wren,hall | lit,after,sings,3,20,0.15,,,T1,
+"""
+STAGED_CODING = """source_setting,source_variant,source_stage,source_model,source_behaviour,\
+kind,subject,setting,phase,steps,rho,why
+hall,,before,robin,stays,first,robin the first,in the hall,pretraining,0,0,before
+hall,,after,robin,stays,then,robin the first,in the hall,drill,0,0,after
+hall,,after,wren,stays,other,wren,in the hall,drill,0,0,another bird
+hall,,after,wren,sings,other,wren,singing,drill,0,0,another thing to do
+"""
+STAGED_READING = READING.replace("arm,dark,light,off,,\n", "") + "behaviour,sings,observation,sang,,\n"
+STAGED = {"source": STAGED_SOURCE, "coding": STAGED_CODING, "reading": STAGED_READING}
+
+
+def test_one_setting_at_several_stages_of_several_models_and_for_several_behaviours(tmp_path: Path):
+    rows = records(source.build(folder(tmp_path, **STAGED)))
+    columns = ("id", "subject", "setting", "phase", "observation", "k", "second_k")
+    assert [tuple(row[name] for name in columns) for row in rows] == [
+        ("s1-001", "robin the first", "in the hall", "pretraining", "went", "18", "1"),
+        ("s1-003", "robin the first", "in the hall", "drill", "went", "15", "9"),
+        ("s1-005", "wren", "in the hall", "drill", "went", "13", ""),
+        ("s1-006", "wren", "singing", "drill", "sang", "3", ""),
+    ]
+    assert not set(rows[0]) & {"source_stage", "source_model", "source_behaviour", "kind", "why"}
+    raw = list(csv.reader(STAGED_SOURCE.splitlines()))
+    assert (rows[1]["sha256"], rows[1]["second_sha256"]) == (source.sha256(raw[3]), source.sha256(raw[4]))
+
+
+def test_keys_that_coding_does_not_have_are_not_looked_at(tmp_path: Path):
+    lines = STAGED_SOURCE.replace("wren,hall | lit,after,sings", "wren,hall | lit,after,stays")
+    coding = "source_setting,source_variant,kind,setting,why\nhall,,all,in the hall,one code for all\n"
+    reading = STAGED_READING.replace("behaviour,sings,observation,sang,,\n", "")
+    rows = records(source.build(folder(tmp_path, lines, coding, reading)))
+    assert [row["subject"] for row in rows] == ["robin", "robin", "wren", "wren"]
+    assert {row["setting"] for row in rows} == {"in the hall"}
+
+
+def test_an_arm_may_mean_a_column_of_every_ledger(tmp_path: Path):
+    """A phase or a step of its own; the column is there once."""
+    for column in ("phase", "step"):
+        reading = READING.replace("arm,lit,light,on", f"arm,lit,{column},3").replace("arm,dark,light", "arm,dark,phase")
+        text = source.build(folder(tmp_path, reading=reading))
+        assert text.splitlines()[0].split(",").count(column) == 1
+        assert records(text)[0][column] == "3"
+
+
+WRONG_STAGED = {
+    "stage that is not coded": (
+        {"source": STAGED_SOURCE.replace("after,sings", "aftre,sings")},
+        [
+            "source.csv:7: setting 'hall' with variant '', source_stage 'aftre', source_model 'wren', ",
+            "source_behaviour 'sings' is not in coding.csv; add its row, or, of this setting and variant, ",
+            "did you mean 'after | wren | sings'?",
+        ],
+    ),
+    "setting that is not coded": (
+        {"source": STAGED_SOURCE.replace("wren,hall | lit,after,sings", "wren,hlal | lit,after,sings")},
+        ["source.csv:7: setting 'hlal' with variant '', ", "'sings' is not in coding.csv; add its row"],
+    ),
+    "code that the source does not have": (
+        {"coding": STAGED_CODING + "hall,,before,wren,stays,other,wren,in the hall,drill,0,0,not there\n"},
+        ["coding.csv: ('hall', '', 'before', 'wren', 'stays') is not in source.csv"],
+    ),
+    "code of a second count": (
+        {"coding": STAGED_CODING + "hall,,after,robin,is sly,other,robin,in the hall,drill,0,0,never looked up\n"},
+        ["coding.csv: ('hall', '', 'after', 'robin', 'is sly') is not in source.csv as a first count"],
+    ),
+    "coded twice": (
+        {"coding": STAGED_CODING + STAGED_CODING.splitlines()[1] + "\n"},
+        ["coding.csv:6: 'hall' with '' with 'before' with 'robin' with 'stays' is coded twice; keep one row"],
+    ),
+    "stages that the source does not print": (
+        {"source": STAGED_SOURCE.replace("training_stage", "stage")},
+        ["source.csv:1: column 'training_stage' is missing", "add it, or take source_stage out of coding.csv"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_STAGED)
+def test_a_stage_a_model_or_a_behaviour_that_is_not_listed_is_an_error(kind: str, tmp_path: Path):
+    tables, words = WRONG_STAGED[kind]
+    with pytest.raises(SpecError) as refused:
+        source.build(folder(tmp_path, **{**STAGED, **tables}))
     for word in words:
         assert word in str(refused.value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, overload
 
 import torch
 
@@ -21,7 +22,47 @@ from bsm.inference.sampling import NEGLIGIBLE, Effort, Warm, inside_classes, per
 from bsm.inference.stages import before_ledger, path_of
 from bsm.spec.model import Model, SpecError
 
+if TYPE_CHECKING:
+    from bsm.inference.over_time.asked import When
+    from bsm.inference.over_time.result import OverTime
+    from bsm.motives.course import Moment
+
 __all__ = ["Fit", "TooFewEffective", "fit", "fit_near", "posterior", "with_blocks"]
+
+
+@overload
+def posterior(
+    model: Model,
+    ledger: Evidence,
+    seed: int = 0,
+    draws: int = 600,
+    overlay: str | None = None,
+    subjects: tuple[str, ...] | None = None,
+    blocks: bool = True,
+    tolerance: float = 0.01,
+    progress: bool = False,
+    workers: int = 1,
+    at: None = None,
+    reading: None = None,
+) -> Result: ...
+
+
+@overload
+def posterior(
+    model: Model,
+    ledger: Evidence,
+    seed: int = 0,
+    draws: int = 600,
+    overlay: str | None = None,
+    subjects: tuple[str, ...] | None = None,
+    blocks: bool = True,
+    tolerance: float = 0.01,
+    progress: bool = False,
+    workers: int = 1,
+    *,
+    at: Moment | str | tuple[str, float | str] | list[When],
+    reading: str | None = None,
+) -> OverTime: ...
 
 
 def posterior(
@@ -35,11 +76,17 @@ def posterior(
     tolerance: float = 0.01,
     progress: bool = False,
     workers: int = 1,
-) -> Result:
+    at: When | list[When] = None,
+    reading: str | None = None,
+) -> Result | OverTime:
     """P(motivation | prior, selection, ledger) for every subject of a ledger; subjects are never pooled.
 
-    Dynamics: replicator. Reading: hypothesis (one pattern drives). Uncertain parameters are integrated out by
-    importance sampling, one Student-t proposal per motivation; the shift of each prompt variant by quadrature.
+    Without `at`: now, after all phases, with everything that the answer rests on. Dynamics: replicator. Reading:
+    hypothesis (one pattern drives). Uncertain parameters are integrated out by importance sampling, one Student-t
+    proposal per motivation; the shift of each prompt variant by quadrature.
+
+    With `at`: at these moments, filtered, smoothed and predicted, under the dynamics of each phase and any reading
+    (`bsm.inference.over_time`).
 
     Args:
         model: the model.
@@ -52,15 +99,26 @@ def posterior(
         tolerance: total variation per episode under which motivations count as a practical class.
         progress: show a progress bar on standard error.
         workers: processes that share the subjects.
+        at: a moment or a list of them: "start", "now", "phase" (its end, after its gates), ("phase", step) or
+            "phase:step", "phase:50%" (a part of its selections), "phase:+100" (so many more, from now). `blocks` and
+            `tolerance` say nothing then.
+        reading: with `at`: "hypothesis", "mixture", "dirichlet" or "votes", instead of what the file says.
 
     Returns:
-        A result; `result.motivations` is a DataArray over (subject, motivation) whose rows sum to one.
+        A result; `result.motivations` is a DataArray over (subject, motivation) whose rows sum to one. With `at` an
+        `OverTime`.
 
     Raises:
         ImpossibleEvidence: no motivation can produce the rows.
         TooFewEffective: fewer than 200 effective draws for a motivation whose posterior exceeds 0.001.
         SpecError: the ledger has no row in the likelihood, or an unknown subject.
     """
+    if at is not None:
+        from bsm.inference.over_time import posterior_over_time
+
+        return posterior_over_time(model, ledger, at, seed, draws, overlay, subjects, reading, progress, workers)
+    if reading is not None:
+        raise SpecError("`reading` is for a posterior at moments: name them in `at`, for instance at=['now']")
     model = model.with_overlay(overlay)
     chosen = subjects or ledger.subjects
     if not chosen:

@@ -1,0 +1,278 @@
+"""One subject's rows up to some moment, as a function of the parameters: what the draws are weighed by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bsm.evidence.ledger import Evidence
+from bsm.inference.over_time.asked import Asked
+from bsm.inference.over_time.building import ahead, chain
+from bsm.inference.over_time.chain import Chain
+from bsm.inference.over_time.emissions import Emissions, Emitted
+from bsm.inference.over_time.places import Seen
+from bsm.inference.over_time.refused import refuse
+from bsm.inference.parameters import Space
+from bsm.motives.compile import references
+from bsm.motives.course import Course, Timeline
+from bsm.motives.course.logs import log_sum
+from bsm.motives.theta import Theta
+
+TOLD_DRAWS = 8
+
+
+class Weights(NamedTuple):
+    """Log weights in nats at every target: the asked moments (none ahead), and last of all now with all rows.
+
+    A draw weighs log_sum(named) - before: rows and selection up to the target, less the selection that no row
+    observed, which compares the patterns inside one AI and says nothing of parameters. `none` is the same for
+    none_of_these before its rows.
+    """
+
+    named: Tensor  # [draw, target, m], less `before`
+    none: Tensor  # [draw, target], less `before`
+    reached: Tensor  # [draw, target], whether the phase has so many selections
+
+    @property
+    def log_weight(self) -> Tensor:
+        """[draw, target]; -inf where impossible or not reached."""
+        return log_sum(self.named)
+
+    def probabilities(self) -> Tensor:
+        """P(motivation | named, rows up to the target, parameters), [draw, target, m]; 0 where impossible."""
+        return normalised(self.named)
+
+
+class Smooth(NamedTuple):
+    """P(motivation | named, all rows, all selection, parameters) at asked moments, [draw, asked, m].
+
+    `gain` [draw, asked]: nats that selection after now adds to the odds of none_of_these; 0 but for moments ahead.
+    """
+
+    named: Tensor
+    gain: Tensor
+
+
+class Account:
+    """The hypothesis reading: one pattern drives, hidden, and may turn into another by drift.
+
+    Args:
+        timeline: the phases of the model.
+        evidence: the rows that count, of one subject.
+        moments: where they lie, from `places`.
+        asked: all moments asked about; the positions of those that are no prediction are `targets`.
+    """
+
+    def __init__(self, timeline: Timeline, evidence: Evidence, moments: Sequence[Seen], asked: Sequence[Asked]) -> None:
+        self.timeline, self.model = timeline, timeline.model
+        self.evidence, self.moments, self.asked = evidence, tuple(moments), tuple(asked)
+        self.targets = tuple(a for a, one in enumerate(asked) if not one.ahead)
+        self.explored = 2 if timeline.explores else 1
+        refuse(timeline, self.moments)
+        self.drifts = any(p.drift for p in self.model.phases)
+        self.emissions = Emissions(self.model, evidence, moments, self.drifts) if moments else None
+        self.whole_space = Space.of({**self.model.parameters, **evidence.parameters})
+        self.space = self.whole_space
+        self.space = self.whole_space.only(self._told())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Motivations, without none_of_these."""
+        return tuple(self.model.motivations)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where something was read in a way that a reader should know."""
+        if self.emissions is None:
+            return ()
+        return (*self.emissions.notes, *self.emissions.free_notes)
+
+    @property
+    def competes(self) -> bool:
+        """Whether none_of_these has any mass."""
+        return self.model.prior.none_of_these != 0.0
+
+    # --- at parameter draws -------------------------------------------------------------------------------
+
+    def course(self, theta: Theta) -> Course:
+        return Course(self.timeline, theta, self.timeline.stages(theta))
+
+    def chain(self, theta: Theta, emitted: Emitted | None = None) -> Chain:
+        """The chain of the rows at parameter draws; with `emitted` those log likelihoods instead of the rows' own."""
+        if emitted is None and self.emissions is not None:
+            emitted = self.emissions.of(theta)
+        asked = [(a, self.asked[a]) for a in self.targets]
+        return chain(self.course(theta), self.explored, self.moments, asked, emitted)
+
+    def weights(self, theta: Theta) -> Weights:
+        """What draws weigh at every target."""
+        return self.weigh(self.chain(theta))
+
+    def weigh(self, found: Chain) -> Weights:
+        """The weights of a chain."""
+        at = [self._joined(found.filtered(a)) for a in self.targets] + [self._joined(found.forward[:, -1])]
+        before = [log_sum(found.filtered(a, alone=True)) for a in self.targets] + [log_sum(found.forward_alone[:, -1])]
+        everywhere = torch.ones_like(found.possible)
+        spots = [found.spots[a].reached for a in self.targets]
+        reached = torch.stack([everywhere if r is None else r for r in spots] + [everywhere], 1)
+        total = torch.stack(before, 1)
+        gone = ((total == -torch.inf) | ~reached | ~self._long_enough(found))[..., None]
+        values = torch.where(gone, -torch.inf, torch.stack(at, 1) - torch.where(gone, 0.0, total[..., None]))
+        return Weights(values[..., :-1], values[..., -1], reached)
+
+    def _long_enough(self, found: Chain) -> Tensor:
+        """Whether the phases up to each target have the selections of their rows, [draw, target].
+
+        A draw too short for rows that are past is impossible; rows to come say nothing of it.
+        """
+        limits = [self.asked[a].upto(self.model, uncertain=-1.0) for a in self.targets]
+        columns = []
+        for limit in [*limits, (math.inf, 0.0)]:
+            fits = torch.ones_like(found.possible)
+            for seen in self.moments:
+                if seen.step is not None and seen.order <= limit:
+                    fits = fits & (found.stages[seen.phase].n >= seen.step + seen.steps)
+            columns.append(fits)
+        return torch.stack(columns, 1)
+
+    def weights_and_smooth(self, theta: Theta) -> tuple[Weights, Smooth]:
+        """What draws weigh, and what they say of every asked moment given all rows."""
+        found = self.chain(theta)
+        course, weights = self.course(theta), self.weigh(found)
+        named = found.named
+        by_node, now = named.smooth().smoothed, named.forward[:, -1]
+        nobody = torch.full_like(now, -torch.inf)
+        nobody[:, -self.explored :] = found.forward[:, -1, -self.explored :]
+        values, gains = [], []
+        for a, one in enumerate(self.asked):
+            if not one.ahead:
+                values.append(named.smoothed(a, by_node))
+                gains.append(torch.zeros(len(now), dtype=torch.float64))
+                continue
+            later, none = ahead(course, self.explored, one, now), ahead(course, self.explored, one, nobody)
+            values.append(normalised(later))
+            gains.append(_difference(log_sum(none) - log_sum(nobody), log_sum(later) - log_sum(now)))
+        joined = torch.stack([v.unflatten(1, (-1, self.explored)).sum(-1)[:, :-1] for v in values], 1)
+        return weights, Smooth(joined, torch.stack(gains, 1))
+
+    def by_class(self, z: Tensor, target: int, classes: Sequence[Sequence[int]], own: Sequence[int]) -> Tensor:
+        """Log weight of one class each at its own draws z [class, draw, coordinate], [class, draw].
+
+        Where no motivation turns into another only the rows of each class's own motivation are read.
+        """
+        count, draws, d = z.shape
+        theta = self.space.theta(z.reshape(count * draws, d))
+        if self.drifts or self.emissions is None:
+            found = self.weights(theta)
+        else:
+            reps = [self.names[classes[c][0]] for c in own]
+            each = self.emissions.of_each(reps, [self.space.theta(part) for part in z], theta, draws)
+            shape = (-1, -1, len(self.names))
+            found = self.weigh(self.chain(theta, Emitted(each.named.expand(shape), each.selected.expand(shape))))
+        values = found.named[:, target].expand(count * draws, -1).reshape(count, draws, -1)
+        return torch.stack([log_sum(values[i][:, list(classes[c])]) for i, c in enumerate(own)])
+
+    def _joined(self, values: Tensor) -> Tensor:
+        """[draw, state] -> [draw, m + 1]."""
+        return log_sum(values.unflatten(1, (-1, self.explored)))
+
+    # --- none_of_these ------------------------------------------------------------------------------------
+
+    def none_credence(self, theta: Theta) -> Tensor:
+        """log P(none_of_these | selection that no row observed, parameters) at every target, [draw, target]."""
+        nothing = Emitted.nothing(len(self.moments), len(self.names)) if self.moments else None
+        return self.weigh(self.chain(theta, nothing)).none
+
+    def log_free(self, theta: Theta, target: int) -> Tensor:
+        """log P(rows up to the target | none_of_these, parameters), their own selection included, [draw]."""
+        if self.emissions is None:
+            return torch.zeros(1, dtype=torch.float64)
+        if target == len(self.targets):
+            return self.emissions.log_free(theta, len(self.moments))
+        one = self.asked[self.targets[target]]
+        n = theta.of(self.model.phases[one.phase].selections) if self.model.phases and one.phase >= 0 else None
+        position = torch.zeros(1, dtype=torch.float64) if n is None or one.end else one.position(n).detach()
+        before = torch.stack([_is_before(s, one, position) for s in self.moments], 1)
+        part = torch.stack([_past(s, one, position) for s in self.moments], 1)
+        total = torch.zeros(len(position), dtype=torch.float64)
+        for d in range(len(position)):  # rows are in time, so that those before are the first so many
+            count = int(before[d].sum())
+            some = (
+                theta
+                if len(position) == 1
+                else Theta({k: v[d : d + 1] if len(v) > 1 else v for k, v in theta.values.items()})
+            )
+            value = self.emissions.log_free(some, count, float(part[d, count - 1]) if count else 1.0)
+            if len(position) == 1:
+                return value
+            total[d] = value[0]
+        return total
+
+    # --- which parameters matter --------------------------------------------------------------------------
+
+    def _told(self) -> tuple[str, ...]:
+        """Parameters on which weights depend: those with a gradient at some prior draw, and those of the noise."""
+        if not self.space.names:
+            return ()
+        z = self.space.prior_draws(TOLD_DRAWS, seed=2).clone().requires_grad_(True)
+        found = self.weights(self.space.theta(z))
+        parts = [found.named, found.log_weight, found.none]
+        total = torch.stack([(torch.where(torch.isfinite(p), p, 0.0) ** 2).sum() for p in parts]).sum()
+        moved = torch.zeros_like(z)
+        if total.requires_grad:
+            (gradient,) = torch.autograd.grad(total, z, allow_unused=True)
+            moved = moved if gradient is None else gradient
+        names = self.space.names
+        return tuple(n for i, n in enumerate(names) if n in self._noise or bool((moved[:, i] != 0).any()))
+
+    @cached_property
+    def _noise(self) -> frozenset[str]:
+        """Parameters of the noise of rows, and of the mass of none_of_these."""
+        used = references(tuple((r.rho, r.n_eff, r.fpr, r.fnr) for r in self.evidence.rows))
+        if self.evidence.rows:
+            used |= references((self.model.variant_sd,))
+        return used | references((self.model.prior.none_of_these,))
+
+    @property
+    def noise(self) -> tuple[int, ...]:
+        """Coordinates of the noise in `space`."""
+        return tuple(i for i, n in enumerate(self.space.names) if n in self._noise)
+
+
+def _is_before(seen: Seen, one: Asked, position: Tensor) -> Tensor:
+    """Whether rows lie before a moment, [draw]."""
+    if one.end or seen.phase != one.phase or seen.step is None:
+        return torch.full_like(position, seen.order <= (one.phase + (0.75 if one.end else 0.25), 0.0), dtype=torch.bool)
+    return seen.step < position if seen.steps else seen.step <= position
+
+
+def _past(seen: Seen, one: Asked, position: Tensor) -> Tensor:
+    """The part of a row's steps that is past at a moment, [draw]; 1 for rows of other phases."""
+    if one.end or seen.phase != one.phase or seen.step is None or not seen.steps:
+        return torch.ones_like(position)
+    return ((position - seen.step) / seen.steps).clamp(0.0, 1.0)
+
+
+def _difference(a: Tensor, b: Tensor) -> Tensor:
+    """a - b where both may have been -inf - -inf: none of it then."""
+    return torch.where(torch.isnan(a), -torch.inf, torch.where(torch.isnan(a), 0.0, a) - b)
+
+
+def normalised(log_weights: Tensor) -> Tensor:
+    """Probabilities along the last axis; zeros where nothing is left."""
+    total = log_sum(log_weights)[..., None]
+    gone = total == -torch.inf
+    return torch.where(gone, 0.0, (log_weights - torch.where(gone, 0.0, total)).exp())
+
+
+def only_rows(evidence: Evidence, rows: Sequence[int]) -> Evidence:
+    """Some of the rows, in ledger order, with the uncertain numbers of these rows alone."""
+    kept = tuple(evidence.rows[j] for j in sorted(rows))
+    used = references(tuple((r.rho, r.n_eff, r.fpr, r.fnr) for r in kept))
+    return replace(evidence, rows=kept, parameters={n: p for n, p in evidence.parameters.items() if n in used})

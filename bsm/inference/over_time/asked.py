@@ -1,0 +1,135 @@
+"""Moments that a posterior is asked about, and how people write them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bsm.evidence.cells import certain
+from bsm.motives.course import START, Moment, moment
+from bsm.spec.model import Model, SpecError
+
+NOW = "now"
+When = Moment | str | tuple[str, float | str] | None
+FORMS = "start, now, PHASE, PHASE:STEP, PHASE:50% or PHASE:+STEPS (that many more after now)"
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """One moment.
+
+    `phase` is a position in the file, -1 before all of them. `end`: the end of that phase, after its gates. Otherwise
+    `step` selections of it are past, before its gates; as a part of its selections where `relative`. `ahead`: so many
+    more selections of that phase are to come after now, without gates; `step` counts those.
+    """
+
+    label: str
+    phase: int
+    end: bool = False
+    step: float = 0.0
+    relative: bool = False
+    ahead: bool = False
+
+    def position(self, selections: Tensor) -> Tensor:
+        """Selections of the phase that are past, [draw]; only where it is neither an end nor ahead."""
+        if self.relative:
+            return selections * self.step
+        return torch.full_like(selections, self.step)
+
+    def upto(self, model: Model, uncertain: float = math.inf) -> tuple[float, float]:
+        """The last place in time of rows that lie before it, as `Seen.order` has places.
+
+        Inside a phase of uncertain length, before a part of it lie rows at different steps in different draws:
+        `uncertain` stands for that step.
+        """
+        if self.end or self.ahead or self.phase < 0:
+            return (self.phase + 0.75 if self.end else self.phase + 0.25, 0.0)
+        if not self.relative:
+            return (self.phase + 0.25, self.step)
+        n = certain(model.phases[self.phase].selections, model.parameters)
+        return (self.phase + 0.25, uncertain if n is None else n * self.step)
+
+    def order(self, phases: int) -> tuple[float, float]:
+        """What sorts moments in time, as far as that holds in every draw."""
+        if self.ahead:
+            return (float(phases), self.step)
+        return (self.phase + (0.75 if self.end else 0.25), 0.0 if self.end else self.step)
+
+
+def asked(model: Model, at: When | Sequence[When]) -> tuple[Asked, ...]:
+    """The moments of `at`: one, or a list of them.
+
+    A moment is written as in `bsm.motives.course.moment`, and also as "now", "phase:50%" (that part of the phase's
+    selections in every draw, which suits an uncertain number of them) and "phase:+100" (a prediction: so many more
+    selections of that phase after now, without gates). In a tuple the second part is a number or such text.
+
+    Raises:
+        SpecError: what cannot be meant; a moment given twice.
+    """
+    found = tuple(_one(model, one) for one in (at if isinstance(at, list) else [at]))
+    if not found:
+        raise SpecError(f"at = []: no moment is given; write {FORMS}")
+    labels = [a.label for a in found]
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        raise SpecError(f"at: {twice} given more than once; keep one of each")
+    return found
+
+
+def spread(model: Model, count: int = 8) -> list[str]:
+    """`start`, then `count` - 1 moments evenly inside each phase that selects, and the end of each phase."""
+    found = [START]
+    for phase in model.phases:
+        if phase.selections != 0.0:
+            found += [f"{phase.name}:{100 * j / count:g}%" for j in range(1, count)]
+        found.append(phase.name)
+    return found if model.phases else [START, NOW]
+
+
+def _one(model: Model, at: object) -> Asked:
+    last = len(model.phases) - 1
+    if at is None or at == NOW:
+        return Asked(NOW, last, end=True)
+    if isinstance(at, tuple) and len(at) == 2 and isinstance(at[0], str) and isinstance(at[1], str):
+        at = f"{at[0]}:{at[1]}"
+    if isinstance(at, str) and at != START and ":" in at:
+        name, _, rest = at.rpartition(":")
+        if rest.endswith("%"):
+            part = _number(at, rest[:-1]) / 100
+            if not 0 <= part <= 1:
+                raise SpecError(f"at = {at!r}: {rest} is given; a part of a phase is 0% to 100%")
+            return Asked(f"{name}:{100 * part:g}%", moment(model, name).phase, step=part, relative=True)
+        if rest.startswith("+"):
+            steps = _number(at, rest[1:])
+            if steps < 0:
+                raise SpecError(f"at = {at!r}: {rest} is given; selections to come are a number of at least 0")
+            return Asked(f"{name}:+{steps:g}", moment(model, name).phase, step=steps, ahead=True)
+    if not isinstance(at, (str, Moment, tuple)):
+        raise SpecError(f"at = {at!r} is no moment; write {FORMS}")
+    return _read(model, moment(model, at))
+
+
+def _read(model: Model, when: Moment) -> Asked:
+    label = when.words(model)
+    if when.phase < 0 or when.step is None:
+        return Asked(label, when.phase, end=when.phase >= 0)
+    if when.step.numel() != 1:
+        raise SpecError(
+            f"at = {label}: one step per draw is given, but the draws are made here; write the part of the phase that "
+            f"is past, for instance {model.phases[when.phase].name}:50%"
+        )
+    step = float(when.step)
+    return Asked(f"{model.phases[when.phase].name}:{step:.12g}", when.phase, step=step)
+
+
+def _number(at: object, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise SpecError(f"at = {at!r}: {text!r} is no number; write {FORMS}") from error
+    if not abs(number) < float("inf"):
+        raise SpecError(f"at = {at!r}: {text!r} is not finite; write {FORMS}")
+    return number

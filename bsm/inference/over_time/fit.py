@@ -1,0 +1,147 @@
+"""One subject over time: filtered, smoothed and predicted probabilities with their bands over parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bsm.engine import ImpossibleEvidence
+from bsm.evidence.ledger import Evidence
+from bsm.inference.importance import FEWEST_EFFECTIVE
+from bsm.inference.over_time.account import Account, only_rows
+from bsm.inference.over_time.asked import Asked
+from bsm.inference.over_time.draws import Drawn, check, drawn
+from bsm.inference.over_time.mixed import POOLED, Banded, Mixed, joined
+from bsm.inference.over_time.places import Seen, places
+from bsm.inference.over_time.timeline import Kept
+from bsm.inference.parallel import one_thread
+from bsm.motives.course import Timeline
+from bsm.spec.model import Model, SpecError
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What inference over time finds for one subject.
+
+    Attributes:
+        filtered: given rows and selection up to each moment. Its draws at different moments are different ones.
+        smoothed: given all rows and all selection; for moments ahead, predicted.
+        parameters: every uncertain parameter at the draws of `smoothed`; prior draws where rows say nothing.
+        log_evidence: log P(rows | selection), nats.
+        effective: effective draws behind each filtered moment, last behind all rows; inf where nothing is uncertain.
+        reached: P(the phase has so many selections | rows), per asked moment.
+        told: the parameters about which rows or selection say something.
+        notes: where something was read in a way that a reader should know.
+    """
+
+    filtered: Banded
+    smoothed: Banded
+    parameters: Mapping[str, np.ndarray]
+    log_evidence: float
+    effective: np.ndarray
+    reached: np.ndarray
+    told: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def fit(
+    model: Model, evidence: Evidence, asked: Sequence[Asked], seed: int, draws: int, kind: type[Account] = Account
+) -> Found:
+    """Inference for one subject's rows under the model's own dynamics, as `kind` reckons."""
+    with one_thread():
+        timeline, moments = Kept(model), places(model, evidence.rows)
+        whole = kind(timeline, evidence, moments, asked)
+        last = len(whole.targets)
+        final = drawn(whole, last, draws, seed, smooth=True)
+        _refuse_impossible(whole, final, last)
+        check(final, last, "the posterior given all rows")
+        mixed = Mixed(whole, final, last, seed)
+        smoothed = mixed.smoothed()
+        columns, effective = _filtered(timeline, evidence, moments, asked, seed, draws, kind)
+        parameters = _parameters(whole, mixed.pooled, seed)
+        return Found(
+            filtered=joined([columns.get(a) or smoothed[a] for a in range(len(asked))]),
+            smoothed=joined(smoothed),
+            parameters=parameters,
+            log_evidence=mixed.log_evidence,
+            effective=np.array([*effective, final.effective(last)]),
+            reached=mixed.reached(),
+            told=whole.space.names,
+            notes=whole.notes,
+        )
+
+
+def _filtered(
+    timeline: Timeline,
+    evidence: Evidence,
+    moments: Sequence[Seen],
+    asked: Sequence[Asked],
+    seed: int,
+    draws: int,
+    kind: type[Account],
+) -> tuple[dict[int, Banded], list[float]]:
+    """By number of the asked moment; and effective draws of each, in the order of `asked`.
+
+    Each moment has its own rows and its own weights. Draws made for one moment serve a later one with the same rows
+    as long as enough of them are effective there. Nothing depends on rows after the moment.
+    """
+    found: dict[int, Banded] = {}
+    effective = {a: float("inf") for a in range(len(asked))}
+    prefix: tuple[int, ...] | None = None
+    account: Account | None = None
+    current: Drawn | None = None
+    ahead = [a for a, one in enumerate(asked) if not one.ahead]
+    for a in sorted(ahead, key=lambda a: asked[a].order(len(timeline.model.phases))):
+        rows = tuple(i for i, s in enumerate(moments) if s.order <= asked[a].upto(timeline.model))
+        if rows != prefix or account is None or current is None:
+            prefix = rows
+            some = only_rows(evidence, sorted(j for i in rows for j in moments[i].rows))
+            account = kind(timeline, some, places(timeline.model, some.rows), asked)
+            current = drawn(account, account.targets.index(a), draws, seed)
+        target = account.targets.index(a)
+        if current.effective(target) < FEWEST_EFFECTIVE:
+            current = drawn(account, target, draws, seed)
+        _refuse_unreached(asked[a], current, target)
+        check(current, target, f"filtered at {asked[a].label}")
+        effective[a] = current.effective(target)
+        found[a] = Mixed(account, current, target, seed).filtered()
+    return found, [effective[a] for a in range(len(asked))]
+
+
+def _refuse_unreached(one: Asked, found: Drawn, target: int) -> None:
+    if not bool(found.weights.reached[:, target].any()):
+        raise SpecError(
+            f"at = {one.label}: the phase has fewer selections in every draw; ask for an earlier step, or for a part "
+            "of it such as 50%"
+        )
+
+
+def _parameters(whole: Account, pooled: Tensor, seed: int) -> dict[str, np.ndarray]:
+    """Every uncertain parameter at the pooled draws; those of which nothing is said at prior draws."""
+    prior = whole.whole_space.theta(whole.whole_space.prior_draws(POOLED, seed + 7)).values
+    own = whole.space.theta(pooled).values
+    names = whole.whole_space.names
+    return {n: (own if n in whole.space.names else prior)[n].expand(POOLED).numpy() for n in names}
+
+
+def _refuse_impossible(whole: Account, final: Drawn, last: int) -> None:
+    if bool((final.log_weights(last) > -torch.inf).any()):
+        return
+    if whole.emissions is not None:
+        with torch.no_grad():
+            found = whole.emissions.of(whole.space.theta(final.z[:1]))
+        for i, moment in enumerate(whole.moments):
+            if bool((found.named[0, i] + moment.steps * found.selected[0, i] == -torch.inf).all()):
+                rows = [whole.evidence.rows[j] for j in moment.rows]
+                raise ImpossibleEvidence(
+                    f"{', '.join(f'line {r.line} ({r.id})' for r in rows)}: what was seen has probability zero under "
+                    "every motivation; look for a 0 or 1 in a table above it, or state fpr and fnr"
+                )
+    raise ImpossibleEvidence(
+        "rows and selection together have probability zero under every motivation, though each row alone is possible: "
+        "look for a fitness or a drift of zero, a gate that surely catches, or a phase shorter than its rows"
+    )

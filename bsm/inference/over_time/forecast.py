@@ -1,0 +1,123 @@
+"""What an AI would do at a moment, given its rows: the number that a decision rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from bsm.inference.over_time.mixed import BAND
+from bsm.motives.compile import Behaviour
+from bsm.motives.course.forecast import Event, event_of, situation
+from bsm.motives.course.forecast import forecast as by_shares
+from bsm.motives.theta import Theta, central
+from bsm.spec.model import Model, SpecError
+
+if TYPE_CHECKING:
+    from bsm.inference.over_time.labelled import Labelled
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """P(behaviour in a context at a moment).
+
+    `mean`, and `low` to `high`, the central 90 % over parameters; `draws` one value for each. The named motivations
+    are mixed by their posterior, draws weighed by what they leave to them; none_of_these, which has no policy, is left
+    out, and `none_of_these` is its probability. `predicted`: the moment is ahead.
+    """
+
+    subject: str
+    at: str
+    event: str
+    context: str
+    mean: float
+    low: float
+    high: float
+    none_of_these: float
+    predicted: bool
+    draws: np.ndarray
+
+    def __str__(self) -> str:
+        left = f"; none_of_these, left out, has {self.none_of_these:.3f}" if self.none_of_these > 0.0005 else ""
+        kind = "predicted at" if self.predicted else "at"
+        return (
+            f"P({self.event} | {self.context}) {kind} {self.at}, {self.subject}: {self.mean:.3f} "
+            f"[{self.low:.3f}, {self.high:.3f}]{left}"
+        )
+
+
+def forecast(
+    found: Labelled,
+    event: str | Event,
+    context: Mapping[str, str] | None = None,
+    at: str | None = None,
+    subject: str | None = None,
+) -> Forecast:
+    """As `OverTime.forecast`.
+
+    Raises:
+        SpecError: no such moment, subject, observation, node or state; a result loaded without its model; or a moment
+            at which a draw leaves nothing to the named motivations.
+    """
+    model, _ = found.needs()
+    at, subject = chosen(found, at, subject)
+    wanted = event_of(model, event)
+    theta = parameters(found, model, subject)
+    values = found.draws["smoothed_probability"].sel(subject=subject, moment=at).values[0]
+    total = torch.from_numpy(values[:, :-1].sum(-1))
+    if not bool((total > 0).any()):
+        raise SpecError(f"at {at} none_of_these has probability 1: no named motivation is left to forecast by")
+    named = torch.from_numpy(values[:, :-1].copy()) / torch.where(total > 0, total, 1.0)[:, None]
+    named = torch.where((total > 0)[:, None], named, 1 / named.shape[1])  # of no weight
+    who = Behaviour(model)
+    where = who.support if context is None else situation(model, context)
+    with torch.no_grad():
+        each = by_shares(who, theta, named, found.about["reading"], wanted, where)
+        each = each[:, 0] if context is not None else (each * who.frequencies(theta)).sum(-1)
+    draws, weights = each.expand(len(named)).numpy(), (total / total.sum()).numpy()
+    mean = float(draws @ weights)
+    low, high = (quantile(draws, weights, level) for level in BAND)
+    none = float(found.smoothed.sel(subject=subject, moment=at, motivation="none_of_these"))
+    return Forecast(
+        subject=subject,
+        at=at,
+        event=event if isinstance(event, str) else _words(event),
+        context="declared support" if context is None else ", ".join(f"{n}={s}" for n, s in context.items()),
+        mean=mean,
+        low=low,
+        high=high,
+        none_of_these=none,
+        predicted=bool(found.data["predicted"].sel(moment=at)),
+        draws=draws[weights > 0],
+    )
+
+
+def chosen(found: Labelled, at: str | None, subject: str | None) -> tuple[str, str]:
+    """A moment and a subject of a result; the last moment and the first subject when absent."""
+    at, subject = at or found.moments[-1], subject or found.subjects[0]
+    if at not in found.moments:
+        raise SpecError(f"{at!r} was not asked about; the moments are {list(found.moments)}: name it in `at`")
+    if subject not in found.subjects:
+        raise SpecError(f"{subject!r} is not a subject of this result; it has {list(found.subjects)}")
+    return at, subject
+
+
+def parameters(found: Labelled, model: Model, subject: str) -> Theta:
+    """The parameters at the draws of a subject; those that are certain as the model has them."""
+    own = found.draws.sel(subject=subject)
+    drawn = {n: torch.from_numpy(own[n].values[0].copy()) for n in found.about["subjects"][subject]["parameters"]}
+    return Theta({**central(model).values, **drawn})
+
+
+def _words(event: Event) -> str:
+    return ", ".join(f"{n} in {{{', '.join(states)}}}" for n, states in event.items())
+
+
+def quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float:
+    """The least value with so much weight at or below it."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order])
+    return float(values[order[min(int(np.searchsorted(below, level * below[-1] - 1e-12)), len(values) - 1)]])

@@ -1,0 +1,58 @@
+"""The posterior over motivations at moments of an AI's training and deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bsm.evidence.ledger import Evidence
+from bsm.inference.over_time.asked import When, asked
+from bsm.inference.over_time.assemble import assemble
+from bsm.inference.over_time.fit import fit
+from bsm.inference.over_time.result import OverTime
+from bsm.inference.parallel import side_by_side
+from bsm.spec.model import Model, SpecError
+
+
+def posterior_over_time(
+    model: Model,
+    ledger: Evidence,
+    at: When | Sequence[When],
+    seed: int = 0,
+    draws: int = 600,
+    overlay: str | None = None,
+    subjects: tuple[str, ...] | None = None,
+    reading: str | None = None,
+    progress: bool = False,
+    workers: int = 1,
+) -> OverTime:
+    """P(motivation at each moment | rows and selection), filtered, smoothed and predicted; subjects never pooled.
+
+    Meaning: the motivation that drives is hidden and may turn into another where a phase has drift. A row enters where
+    its `phase` and `step` say. Rows that were selected on contribute P(row, selected | m) for their `steps`; the other
+    steps of the phase contribute fitness^eta; rows without a phase are seen now.
+
+    Args:
+        model: the model.
+        ledger: its evidence.
+        at: a moment or a list of them, as in `asked`.
+        seed: the same seed gives the same numbers, whatever the number of workers.
+        draws: importance draws per class of motivations; more are taken where too few are effective.
+        overlay: a named overlay to apply first.
+        subjects: only these; all by default.
+        reading: "hypothesis", "mixture", "dirichlet" or "votes", instead of what the file says.
+        progress: show a progress bar on standard error.
+        workers: processes that share the subjects.
+
+    Raises:
+        ImpossibleEvidence, TooFewEffective, SpecError: as `bsm.posterior`; and for a moment that does not exist.
+    """
+    model = model.with_overlay(overlay)
+    model = model if reading is None else replace(model, reading=reading)
+    wanted = asked(model, at)
+    chosen = subjects or ledger.subjects
+    if not chosen:
+        raise SpecError("the ledger has no row that enters the likelihood; `bsm.shares(model, at=...)` needs none")
+    tasks = [(model, ledger.for_subject(s), wanted, seed, draws) for s in chosen]
+    found = dict(zip(chosen, side_by_side(fit, tasks, workers, "over time" if progress else None), strict=True))
+    return assemble(model, ledger, wanted, found, {}, {"seed": seed, "draws": draws, "overlay": overlay})

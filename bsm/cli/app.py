@@ -8,6 +8,7 @@ import click
 
 from bsm import __version__
 from bsm.cli.ask import ask
+from bsm.cli.at import at
 from bsm.cli.check import check
 from bsm.cli.files import evidence, new, schema
 from bsm.cli.fitness import fitness
@@ -60,5 +61,5 @@ def main() -> None:
     """
 
 
-for command in (run, ask, fitness, show, check, new, evidence, schema):
+for command in (run, at, ask, fitness, show, check, new, evidence, schema):
     main.add_command(command)

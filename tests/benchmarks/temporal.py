@@ -26,7 +26,7 @@ from tests.benchmarks.timing import Runner, Spread, once, ratio, turns
 
 AT_ONCE = (20, 50, 200, 1000)  # sequences that each engine is tried with
 HMMLEARN_STEPS = 20_000  # in one call of hmmlearn, which takes one sequence after another anyway
-SHORT = 10  # times as many turns for what takes microseconds
+SHORT = 5  # times as many turns for what takes microseconds
 MOVES = 1_000_000
 
 

@@ -74,7 +74,7 @@ def passed(arrays: Arrays, both: bool) -> Passed:
         ValueError: a log-likelihood is NaN, +inf or beyond 1e11 nats.
     """
     count, (steps, states) = len(arrays.numbers), arrays.evidence.shape[1:]
-    room = np.empty((2 if both else 1, count, steps, states))  # at once: of two, malloc gives one back at each call
+    room = np.empty((2 if both else 1, count, steps, states))  # in one piece: of two, malloc gives one back
     filtered, smoothed = room[0], room[-1] if both else room[0, :0]
     total, said = np.empty(count), np.full(count, DOUBTFUL)
     if arrays.chain.smallest >= TINY:
@@ -100,8 +100,8 @@ def _narrow(arrays: Arrays, filtered: np.ndarray, smoothed: np.ndarray, total: n
     out = (filtered, smoothed, total, said)
     if many.any():
         runs = np.stack([firsts, ends, step[firsts]], axis=1)[many]
-        at_once = lanes.lanes_for(steps, states, int((ends - firsts).max()))
-        lanes.scan(arrays.initial, arrays.padded, arrays.evidence, arrays.numbers, runs, at_once, *out)
+        room = lanes.scratch(steps, states, lanes.lanes_for(steps, states, int((ends - firsts).max())))
+        lanes.scan(arrays.initial, arrays.padded, arrays.evidence, arrays.numbers, runs, room, *out)
     if not many.all():
         single = arrays.numbers[np.repeat(~many, ends - firsts)]
         rows.scan(arrays.initial, arrays.transition, arrays.turned, arrays.evidence, single, *out)

@@ -7,6 +7,7 @@ the lanes, and the step itself is a matrix product (`tile`). A group is made sma
 from __future__ import annotations
 
 import math
+import threading
 from typing import no_type_check
 
 import numpy as np
@@ -21,12 +22,28 @@ ROUNDED = 16  # steps after which smoothed probabilities are made to sum to one 
 SCRATCH = 4_200_000  # bytes that a group may fill
 MOST_LANES = 64
 
+_KEPT = threading.local()
+
 
 def lanes_for(steps: int, states: int, sequences: int) -> int:
     """How many sequences to take at once."""
     fitting = SCRATCH // (16 * steps * states)
     most = min(fitting, MOST_LANES, -(-sequences // LANES) * LANES)
     return max(1, most // LANES) * LANES
+
+
+def scratch(steps: int, states: int, lanes: int) -> np.ndarray:
+    """[2, time, state, lane] to write over, kept for the next call of this thread: new pages cost as much as the work.
+
+    What exceeds SCRATCH (long chains of many states) is not kept.
+    """
+    size = 2 * steps * states * lanes
+    if 8 * size > SCRATCH:
+        return np.empty((2, steps, states, lanes))
+    if not hasattr(_KEPT, "room"):
+        _KEPT.room = np.empty(SCRATCH // 8)
+    room: np.ndarray = _KEPT.room
+    return room[:size].reshape(2, steps, states, lanes)
 
 
 def padded(states: int) -> int:
@@ -133,7 +150,7 @@ def _backward(step, stride, alpha, ratio, ahead, message):
 
 @njit(cache=True, fastmath=PLAIN, nogil=True)
 @no_type_check
-def scan(initial, transition, evidence, numbers, runs, lanes, filtered, smoothed, total, said):
+def scan(initial, transition, evidence, numbers, runs, room, filtered, smoothed, total, said):
     """Filter, and smooth where `smoothed` has room.
 
     Args:
@@ -141,12 +158,13 @@ def scan(initial, transition, evidence, numbers, runs, lanes, filtered, smoothed
         transition: [any, 1 or time - 1, padded state, padded state].
         numbers: [sequence, 3], which initial, which evidence, which sequence of the answers.
         runs: [run, 3], first and last + 1 of the sequences that share a transition, and which.
+        room: [2, time, state, lane], from `scratch`.
         filtered, smoothed: [sequence, time, state]; smoothed may be of size 0.
         total, said: [sequence], the log evidence, and POSSIBLE, DOUBTFUL, UNFIT or the time of impossible evidence.
     """
-    steps, states, size = evidence.shape[1], evidence.shape[2], transition.shape[2]
+    states, lanes, size = room.shape[2], room.shape[3], transition.shape[2]
     stride = size * size if transition.shape[1] > 1 else 0
-    alpha, ratio = np.empty((steps, states, lanes)), np.empty((steps, states, lanes))
+    alpha, ratio = room[0], room[1]
     ahead, message = np.empty((size, lanes)), np.empty((states, lanes))
     sums, told = np.empty(lanes), np.empty(lanes, dtype=np.int64)
     for run in range(runs.shape[0]):

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal, getcontext
 from pathlib import Path
 
@@ -136,6 +137,29 @@ def test_the_scratch_of_a_group_fits_the_cache():
         assert at_once % LANES == 0
         assert at_once == LANES or at_once * steps * states * 16 <= lanes.SCRATCH
     assert lanes.lanes_for(10, 4, 9) == -(-9 // LANES) * LANES
+
+
+def test_scratch_is_kept_by_each_thread_for_itself():
+    mine = lanes.scratch(100, 8, 16)
+    assert mine.shape == (2, 100, 8, 16)
+    assert np.shares_memory(mine, lanes.scratch(7, 5, 8))
+    with ThreadPoolExecutor(1) as other:
+        assert not np.shares_memory(mine, other.submit(lanes.scratch, 100, 8, 16).result())
+    large = lanes.scratch(10_000, 64, LANES)
+    assert large.shape == (2, 10_000, 64, LANES)
+    assert not np.shares_memory(mine, large)
+
+
+def test_threads_do_not_disturb_each_other():
+    rng = np.random.default_rng(0)
+    initial, transition, _ = dense(rng, 6, 3).tensors()
+    rows = [torch.tensor(rng.normal(size=(200, 50, 6))) for _ in range(8)]
+    alone = [temporal.smooth(initial, transition, evidence) for evidence in rows]
+    with ThreadPoolExecutor(4) as several:
+        found = list(several.map(lambda evidence: temporal.smooth(initial, transition, evidence), rows))
+    for one, other in zip(alone, found, strict=True):
+        assert torch.equal(one.smoothed, other.smoothed)
+        assert torch.equal(one.log_evidence, other.log_evidence)
 
 
 def test_installation_compiles_all_that_a_call_needs():

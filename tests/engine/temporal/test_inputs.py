@@ -65,10 +65,10 @@ def test_which_axis_is_time_is_told_or_asked():
     assert torch.equal(five, told.smoothed.expand(5, 4, 2))
     three = temporal.smooth(initial, transition, evidence.expand(3, 4, 2)).smoothed  # as many sequences as tables
     assert torch.equal(three, told.smoothed.expand(3, 4, 2))
-    doubt = pytest.raises(ValueError, match=r"one table for each of the 3 steps in time, or one for each of 3 sequences")
-    with doubt:
+    doubt = "one table for each of the 3 steps in time, or one for each of 3 sequences"
+    with pytest.raises(ValueError, match=doubt):
         temporal.smooth(initial.expand(3, 2), transition, evidence)
-    with doubt:
+    with pytest.raises(ValueError, match=doubt):
         temporal.smooth(initial, transition.expand(5, 3, 2, 2), evidence.expand(3, 4, 2))
     apart = temporal.smooth(initial, transition, evidence.expand(3, 4, 2), varying=False).smoothed
     for n in range(3):

@@ -70,7 +70,7 @@ def draw(
     words = {name: (labels or {}).get(name, spoken(name)) for name in graph.nodes}
     plan = _planned(graph, words, width)
     wide = max(plan.width * INCH, plan.layout.width + 2 * MARGIN)
-    rows = _legend_rows([*_role_keys(graph, theme), *_family_keys(families, theme)], wide - 2 * MARGIN)
+    rows = legend_rows([*_role_keys(graph, theme), *_family_keys(families, theme)], wide - 2 * MARGIN)
     foot = len(rows) * ROW + 8.0
     tall = plan.layout.height + 2 * MARGIN + foot
     made = figure(theme, wide / INCH, tall / INCH, layout=None)
@@ -81,7 +81,7 @@ def draw(
     for name, family in families.items():
         box, mark = frame.boxes[name], _family_mark(theme, families, family)
         _draw_mark(canvas, theme, mark, (box.right - 5.0, box.top))
-    _draw_legend(canvas, theme, rows, wide, MARGIN + (len(rows) - 0.5) * ROW)
+    draw_legend(canvas, theme, rows, wide, MARGIN + (len(rows) - 0.5) * ROW)
     return made
 
 
@@ -192,7 +192,7 @@ def _draw_edges(canvas: Axes, theme: Theme, graph: SelectionGraph, frame: lay.La
     for level, edge in enumerate(order):
         color, thick = looks[edge]
         start, *middle, tip = routes[edge]
-        base, head = _arrowhead(tip, frame.downwards)
+        base, head = arrowhead(tip, frame.downwards)
         points = [start, *middle, base]
         line = Path(points, [Path.MOVETO] + [Path.CURVE4] * (len(points) - 1))
         canvas.add_patch(PathPatch(line, fill=False, edgecolor=color, linewidth=thick, zorder=1 + 0.001 * level))
@@ -212,7 +212,7 @@ def _to_borders(frame: lay.Layout, edge: Edge, graph: SelectionGraph, theme: The
     return [border(outlines[0], start, frame.downwards), *middle, border(outlines[1], end, frame.downwards)]
 
 
-def _arrowhead(tip: Point, downwards: bool) -> tuple[Point, list[Point]]:
+def arrowhead(tip: Point, downwards: bool) -> tuple[Point, list[Point]]:
     """Where the line stops, and the three corners of the head before it."""
     long, half = HEAD[0], HEAD[1] / 2
     if downwards:
@@ -232,7 +232,7 @@ def _draw_boxes(
 ) -> None:
     for name, box in frame.boxes.items():
         style = theme.roles[graph.roles[name]]
-        _draw_shape(canvas, theme, box, style, stressed=name in highlight)
+        draw_shape(canvas, theme, box, style, stressed=name in highlight)
         write(
             canvas,
             theme,
@@ -249,7 +249,7 @@ def _draw_boxes(
         )
 
 
-def _draw_shape(canvas: Axes, theme: Theme, box: lay.Box, style: RoleStyle, stressed: bool = False) -> None:
+def draw_shape(canvas: Axes, theme: Theme, box: lay.Box, style: RoleStyle, stressed: bool = False) -> None:
     """The outline of a role, filled; "double" has a second line inside, "dashed" a broken one."""
     edge, thick = (theme.accent, 2.0) if stressed else (style.edge, 1.0)
     canvas.add_patch(
@@ -274,7 +274,7 @@ def _draw_shape(canvas: Axes, theme: Theme, box: lay.Box, style: RoleStyle, stre
 
 
 @dataclass(frozen=True)
-class _Key:
+class Key:
     """An entry of the legend: a role's shape or a family's mark, and its word."""
 
     word: str
@@ -286,21 +286,21 @@ class _Key:
         return (20.0 if self.style else 10.0) + 5.0 + text_width(self.word, SMALL, "normal")
 
 
-def _role_keys(graph: SelectionGraph, theme: Theme) -> list[_Key]:
-    return [_Key(role.value, style=theme.roles[role]) for role in Role if graph.with_role(role)]
+def _role_keys(graph: SelectionGraph, theme: Theme) -> list[Key]:
+    return [Key(role.value, style=theme.roles[role]) for role in Role if graph.with_role(role)]
 
 
-def _family_keys(families: Mapping[str, str], theme: Theme) -> list[_Key]:
-    return [_Key(family, mark=_family_mark(theme, families, family)) for family in dict.fromkeys(families.values())]
+def _family_keys(families: Mapping[str, str], theme: Theme) -> list[Key]:
+    return [Key(family, mark=_family_mark(theme, families, family)) for family in dict.fromkeys(families.values())]
 
 
 def _family_mark(theme: Theme, families: Mapping[str, str], family: str) -> Series:
     return theme.series(list(dict.fromkeys(families.values())).index(family))
 
 
-def _legend_rows(keys: Sequence[_Key], room: float) -> list[list[_Key]]:
+def legend_rows(keys: Sequence[Key], room: float) -> list[list[Key]]:
     """Entries in rows that fit; families start a row of their own."""
-    rows: list[list[_Key]] = []
+    rows: list[list[Key]] = []
     for key in keys:
         joined = rows and (rows[-1][-1].mark is None) == (key.mark is None)
         if joined and _row_width([*rows[-1], key]) <= room:
@@ -310,18 +310,18 @@ def _legend_rows(keys: Sequence[_Key], room: float) -> list[list[_Key]]:
     return rows
 
 
-def _row_width(row: Sequence[_Key]) -> float:
+def _row_width(row: Sequence[Key]) -> float:
     return sum(key.width for key in row) + 14.0 * (len(row) - 1)
 
 
-def _draw_legend(canvas: Axes, theme: Theme, rows: Sequence[Sequence[_Key]], wide: float, y: float) -> None:
+def draw_legend(canvas: Axes, theme: Theme, rows: Sequence[Sequence[Key]], wide: float, y: float) -> None:
     """Rows of entries, centred, the first at height `y`."""
     for row in rows:
         x = (wide - _row_width(row)) / 2
         for key in row:
             before = 20.0 if key.style else 10.0
             if key.style:
-                _draw_shape(canvas, theme, lay.Box(x + 10.0, y, 20.0, 9.0), key.style)
+                draw_shape(canvas, theme, lay.Box(x + 10.0, y, 20.0, 9.0), key.style)
             elif key.mark:
                 _draw_mark(canvas, theme, key.mark, (x + 5.0, y))
             write(canvas, theme, x + before + 5.0, y, key.word, va="center_baseline", ha="left")

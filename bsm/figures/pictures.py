@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bsm.figures import captions
 from bsm.figures.choice_table import choices_of
+from bsm.figures.picture import Picture
 from bsm.figures.standings import leading
 from bsm.figures.theme import Theme
 from bsm.inference.result import Result
 from bsm.spec.model import Model
 
+__all__ = ["Picture", "of_model", "of_result"]
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure that can be drawn in any theme: the stem of its file, what a screen reader says, its caption."""
-
-    name: str
-    title: str
-    caption: str
-    draw: Callable[[Theme], Figure]
 
 
 def of_result(result: Result, subject: str | None = None) -> Iterator[Picture]:

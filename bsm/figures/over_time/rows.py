@@ -1,0 +1,95 @@
+"""What the figures over time have in common below their head: a row for each motivation along the phases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bsm.figures import frame as f
+from bsm.figures.labels import spoken, text_width
+from bsm.figures.over_time import timeline as t
+from bsm.figures.over_time.looks import Look, looks_of, stacked_in
+from bsm.figures.over_time.tracks import Tracks
+from bsm.figures.theme import BODY, DOUBLE, SMALL, Theme, figure, write
+
+TITLE = 28.0  # title and basis
+LABEL = 96.0  # widest name beside a row, in points
+ROW, APART = 22.0, 5.0
+FOOT = 30.0  # ticks and the label of the axis
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A figure over time being drawn: its axis of time, motivations in order, and where its left edge is."""
+
+    made: Figure
+    theme: Theme
+    tracks: Tracks
+    axis: t.Axis
+    names: tuple[str, ...]
+    looks: dict[str, Look]
+    labels: dict[str, tuple[str, ...]]
+    left: float
+
+    def axes(self, top: float, high: float, shown: bool = True) -> Axes:
+        """Axes over the whole of time, their top so many points from that of the figure."""
+        return t.axes_at(self.made, self.theme, self.left, top, self.axis.wide, high, shown)
+
+    def row(self, name: str, top: float, number: str) -> Axes:
+        """Axes of one motivation, with its name at the left and a number at the right."""
+        given = self.axes(top, ROW)
+        t.draw_phases(given, self.theme, self.axis)
+        t.left_of(given, self.theme, self.labels[name])
+        t.left_of(given, self.theme, [number], x=self.left + self.axis.wide + 8.0)
+        return given
+
+    def foot(self, given: Axes) -> None:
+        """Ticks and label of the axis of time, under the last row."""
+        t.draw_steps(given, self.theme, self.axis)
+        words = "selections past, linear within each phase"
+        place = given.get_xaxis_transform()
+        write(given, self.theme, 0.0, -(FOOT - 8.0) / ROW, words, fontsize=BODY, va="baseline", transform=place)
+
+
+def begun(
+    tracks: Tracks,
+    theme: Theme,
+    names: Sequence[str],
+    numbers: Sequence[str],
+    above: float,
+    keys: Sequence[Sequence[f.Key]],
+) -> tuple[Sheet, float]:
+    """A sheet with `above` points between its headings and its rows, and where its headings end.
+
+    Args:
+        tracks: what is drawn.
+        theme: light, dark or grey.
+        names: motivations that have a row.
+        numbers: what will stand at the right of rows.
+        above: height of what is drawn over the rows.
+        keys: the legend, which is drawn here.
+    """
+    names = [n for n in stacked_in(tracks.names, tracks.families) if n in names]
+    labels = {name: f.fitted(spoken(name), SMALL, LABEL, most=2) for name in names}
+    left = f.MARGIN + max(f.widest(part, SMALL) for part in labels.values()) + 16.0
+    right = f.MARGIN + max(
+        16.0 + max(f.widest(p, SMALL) for p in labels.values()), 10.0 + max(text_width(n, SMALL) for n in numbers)
+    )
+    axis = t.laid_out(tracks.panels, DOUBLE * f.INCH - left - right)
+    legend = f.key_rows(keys, DOUBLE * f.INCH - 2 * f.MARGIN)
+    top = f.MARGIN + TITLE + axis.head
+    tall = top + above + len(names) * (ROW + APART) + FOOT + len(legend) * f.KEY_ROW + f.MARGIN
+    made = figure(theme, DOUBLE, tall / f.INCH, layout=None)
+    f.draw_keys(made, theme, legend)
+    looks = looks_of(tracks.names, tracks.families, theme)
+    return Sheet(made, theme, tracks, axis, tuple(names), looks, labels, left), top
+
+
+def basis(tracks: Tracks) -> str:
+    """Dynamics and reading in a line."""
+    about = tracks.about
+    warning = "; a share is not P(motivation | selected)" if "softmax_pg" in about["dynamics"] else ""
+    return f"{about['dynamics']}; reading: {about['reading']}{warning}"

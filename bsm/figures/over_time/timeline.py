@@ -1,0 +1,186 @@
+"""An axis of time drawn: a panel for each phase with its name, kind, selections and gates, and rows where seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Affine2D, Transform, blended_transform_factory
+
+from bsm.figures import frame as f
+from bsm.figures.labels import spoken, text_width
+from bsm.figures.numbers import many
+from bsm.figures.over_time.panels import Panel
+from bsm.figures.over_time.tracks import Tracks
+from bsm.figures.theme import HAIRLINE, HEAD, SMALL, Theme, dress, write
+
+LEAST = 42.0  # narrowest panel, in points
+MOST_NARROW = 66.0  # widest panel of a phase without selections
+AWAY = 3.0  # between a heading and the edge of its panel
+LINE_STEP = SMALL * 1.2
+STRIP = 15.0  # height of the row of evidence marks
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Panels side by side from 0 to `wide`, in points, and the lines over each of them."""
+
+    panels: tuple[Panel, ...]
+    edges: tuple[float, ...]
+    heads: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]  # bold lines, then plain ones
+
+    @property
+    def wide(self) -> float:
+        return self.edges[-1]
+
+    @property
+    def head(self) -> float:
+        """Height of the headings."""
+        return max(len(a) + len(b) for a, b in self.heads) * LINE_STEP + 5.0
+
+    def at(self, panel: int, part: float) -> float:
+        """The place of a moment, in points."""
+        return self.edges[panel] + part * (self.edges[panel + 1] - self.edges[panel])
+
+    def along(self, tracks: Tracks) -> tuple[np.ndarray, list[int]]:
+        """Places along a path, and the moments whose values stand there."""
+        return np.array([self.at(i, u) for i, u, _ in tracks.path]), [k for _, _, k in tracks.path]
+
+
+def laid_out(panels: Sequence[Panel], wide: float) -> Axis:
+    """Panels as wide as their headings where nothing is selected; the rest is shared by those that select."""
+    own = [None if p.selects else _narrow(p) for p in panels]
+    rest = wide - sum(w for w in own if w is not None)
+    several = sum(w is None for w in own)
+    each = max(LEAST, rest / several) if several else 0.0
+    if not several or rest < LEAST * several:
+        own, each = [None] * len(panels), wide / len(panels)
+    widths = [each if w is None else w for w in own]
+    scale = wide / sum(widths)
+    edges = np.cumsum([0.0, *(w * scale for w in widths)])
+    heads = tuple(_head(p, w * scale - 2 * AWAY) for p, w in zip(panels, widths, strict=True))
+    return Axis(tuple(panels), tuple(edges.tolist()), heads)
+
+
+def _narrow(panel: Panel) -> float:
+    words = max(text_width(word, SMALL, "bold") for word in spoken(panel.name).split())
+    return min(MOST_NARROW, max(LEAST, words + 2 * AWAY + 2.0))
+
+
+def _head(panel: Panel, room: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    kind = f"{panel.kind}, to come" if panel.ahead and panel.kind != "to come" else panel.kind
+    plain = [kind, f"n = {panel.written}" + (f", η = {panel.eta}" if panel.selects else "")]
+    plain += [many(len(panel.gates), "gate")] if panel.gates else []
+    return f.fitted(spoken(panel.name), SMALL * 1.06, room, most=3), tuple(
+        line for words in plain for line in f.fitted(words, SMALL, room, most=3)
+    )
+
+
+def axes_at(made: Figure, theme: Theme, left: float, top: float, wide: float, high: float, shown: bool = True) -> Axes:
+    """Axes from the top left corner in points; x runs over the points of its width, y from 0 to 1."""
+    width, height = made.get_figwidth() * f.INCH, made.get_figheight() * f.INCH
+    given = made.add_axes((left / width, (height - top - high) / height, wide / width, high / height))
+    dress(given, theme)
+    given.set(xlim=(0, wide), ylim=(0, 1), xticks=[], yticks=[])
+    given.spines["bottom"].set_visible(shown)
+    given.spines["left"].set_visible(shown)
+    return given
+
+
+def titles(given: Axes, theme: Theme, words: str, basis: str, above: float) -> None:
+    """The title of a figure at its left edge, `above` points over the axes, and under it what it rests on."""
+    place = margin(given)
+    high = _high(given)
+    look = {"fontsize": HEAD, "fontweight": "bold", "va": "baseline", "transform": place}
+    write(given, theme, f.MARGIN, 1 + above / high, words, **look)
+    write(given, theme, f.MARGIN, 1 + (above - 10.5) / high, basis, color=theme.muted, va="baseline", transform=place)
+
+
+def left_of(given: Axes, theme: Theme, lines: Sequence[str], x: float = f.MARGIN, **options: Any) -> None:
+    """Lines of text half way up the axes, `x` in points from the left edge of the figure."""
+    for k, line in enumerate(lines):
+        y = 0.5 + (0.5 * (len(lines) - 1) - k) * LINE_STEP / _high(given)
+        write(given, theme, x, y, line, **{"va": "center_baseline", "transform": margin(given), **options})
+
+
+def margin(given: Axes) -> Transform:
+    """x in points from the left edge of the figure, y in parts of the height of the axes."""
+    made = given.get_figure(root=True)
+    assert made is not None
+    return blended_transform_factory(Affine2D().scale(1 / f.INCH) + made.dpi_scale_trans, given.transAxes)
+
+
+def _high(given: Axes) -> float:
+    made = given.get_figure(root=True)
+    assert made is not None
+    return float(given.get_position().height * made.get_figheight() * f.INCH)
+
+
+def draw_phases(given: Axes, theme: Theme, axis: Axis) -> None:
+    """Upright lines between phases and, dashed and stressed, at gates, over the height of the axes."""
+    for edge in axis.edges[1:-1]:
+        given.axvline(edge, color=theme.muted, linewidth=HAIRLINE, zorder=6)
+    for i, panel in enumerate(axis.panels):
+        if panel.gates:
+            look: dict[str, Any] = {"color": theme.accent, "linewidth": 0.9, "linestyle": (0, (2.5, 1.5)), "zorder": 7}
+            given.axvline(axis.at(i, panel.body), label="gate", **look)
+
+
+def draw_heads(given: Axes, theme: Theme, axis: Axis, top: float) -> None:
+    """Name, kind and selections over each panel, `top` points over the axes."""
+    high = _high(given)
+    for i, (bold, plain) in enumerate(axis.heads):
+        x = axis.edges[i] + (AWAY if i else 0.0)
+        for down, line in enumerate((*bold, *plain)):
+            y = 1 + (top - (down + 0.8) * LINE_STEP) / high
+            strong = down < len(bold)
+            look = {"fontweight": "bold"} if strong else {"color": theme.muted}
+            write(given, theme, x, y, line, va="baseline", transform=given.get_xaxis_transform(), **look)
+
+
+def draw_steps(given: Axes, theme: Theme, axis: Axis) -> None:
+    """Selections under each panel that has any: none, half and all of them, as far as there is room."""
+    found = [(i, part) for i, panel in enumerate(axis.panels) if panel.selects for part in _parts(axis, i)]
+    given.set_xticks(
+        [axis.at(i, part * axis.panels[i].body) for i, part in found],
+        [_step(axis.panels[i], part) for i, part in found],
+    )
+    for label, (i, part) in zip(given.get_xticklabels(), found, strict=True):
+        label.set_horizontalalignment("left" if part == 0 and i else "right" if part == 1 else "center")
+
+
+def _parts(axis: Axis, panel: int) -> tuple[float, ...]:
+    wide = (axis.edges[panel + 1] - axis.edges[panel]) * axis.panels[panel].body
+    return (0.0, 0.5, 1.0) if wide > 75 else (0.0, 1.0) if wide > 40 else (1.0,)
+
+
+def _step(panel: Panel, part: float) -> str:
+    if part == 0:
+        return "0"
+    if panel.certain or panel.ahead:
+        return ("+" if panel.ahead else "") + f"{panel.n * part:,.4g}"
+    return "n" if part == 1 else "½ n"
+
+
+def draw_rows(given: Axes, theme: Theme, axis: Axis, tracks: Tracks) -> None:
+    """Rows of the ledger: a hollow mark where they were seen, a filled one over the steps they were selected on."""
+    for mark in tracks.marks:
+        a, b = axis.at(mark.panel, mark.start), axis.at(mark.panel, mark.stop)
+        if mark.selected:
+            given.plot([a, b], [0.35, 0.35], color=theme.ink, linewidth=2.0, solid_capstyle="butt", clip_on=False)
+        given.plot([a], [0.35], **row_mark(theme, mark.selected), clip_on=False, gid="rows")
+        last = b > axis.wide - 14
+        words, side = f"{mark.rows}", (-5.0 if last else 5.0)
+        write(
+            given, theme, (a if last else b) + side, 0.35, words, va="center_baseline", ha="right" if last else "left"
+        )
+
+
+def row_mark(theme: Theme, selected: bool) -> dict[str, Any]:
+    fill = theme.ink if selected else theme.background
+    look = {"marker": "v", "markersize": 5.5, "color": theme.ink, "markerfacecolor": fill}
+    return {**look, "markeredgewidth": 0.9, "linestyle": "none", "zorder": 8}

@@ -131,10 +131,13 @@ class Episodes:
             found = both(behaviour.event(event), factors(behaviour, phase))
             return (policy * behaviour.consequence(found, theta, name)).sum(-1)
 
-        return self._assemble(chance)
+        return self.assembled(chance)
 
-    def _assemble(self, chance: Callable[[Event, str | None], Tensor]) -> Rates:
-        """Rows of one kind (same observation, second observation, phase that selected) are read together."""
+    def assembled(self, chance: Callable[[Event, str | None], Tensor]) -> Rates:
+        """Rates from P(event, selected in a phase | situation), [draw, situation]; no phase: nothing was selected on.
+
+        Rows of one kind (same observation, second observation, phase that selected) are read together.
+        """
         events = {name: dict(o.event) for name, o in self.model.observations.items()}
         p, chosen, yes, no = [], [], [], []
         for kind, rows in self.kinds.items():

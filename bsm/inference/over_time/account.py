@@ -11,20 +11,23 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bsm.evidence.episodes import Episodes
 from bsm.evidence.ledger import Evidence
 from bsm.inference.over_time.asked import Asked
 from bsm.inference.over_time.building import ahead, chain
 from bsm.inference.over_time.chain import Chain
 from bsm.inference.over_time.emissions import Emissions, Emitted
-from bsm.inference.over_time.places import Seen
+from bsm.inference.over_time.places import Seen, is_before, past_part
 from bsm.inference.over_time.refused import refuse
 from bsm.inference.parameters import Space
-from bsm.motives.compile import references
+from bsm.motives.compile import Behaviour, references
 from bsm.motives.course import Course, Timeline
 from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta
 
 TOLD_DRAWS = 8
+CLASS_DRAWS = 8
+CLASS_TOLERANCE = 1e-9
 
 
 class Weights(NamedTuple):
@@ -74,12 +77,21 @@ class Account:
         self.evidence, self.moments, self.asked = evidence, tuple(moments), tuple(asked)
         self.targets = tuple(a for a, one in enumerate(asked) if not one.ahead)
         self.explored = 2 if timeline.explores else 1
-        refuse(timeline, self.moments)
-        self.drifts = any(p.drift for p in self.model.phases)
+        self._continued: dict[str, Timeline] = {}
+        self._parts: dict[int, list[tuple[list[int], Episodes, Behaviour]]] = {}
+        self._refuse()
         self.emissions = Emissions(self.model, evidence, moments, self.drifts) if moments else None
         self.whole_space = Space.of({**self.model.parameters, **evidence.parameters})
         self.space = self.whole_space
         self.space = self.whole_space.only(self._told())
+
+    def _refuse(self) -> None:
+        refuse(self.timeline, self.moments)
+
+    @property
+    def drifts(self) -> bool:
+        """Whether the motivation that drives may turn into another."""
+        return any(p.drift for p in self.model.phases)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -161,6 +173,23 @@ class Account:
         joined = torch.stack([v.unflatten(1, (-1, self.explored)).sum(-1)[:, :-1] for v in values], 1)
         return weights, Smooth(joined, torch.stack(gains, 1))
 
+    def classes(self, target: int) -> list[list[int]]:
+        """Motivations whose weights differ by nothing but the prior, at every draw tried."""
+        theta = self.space.theta(self.space.prior_draws(CLASS_DRAWS, seed=1))
+        with torch.no_grad():
+            values = self.weights(theta).named[:, target] - self.course(theta).log_prior()[:, :-1]
+        found: list[list[int]] = []
+        for m in range(values.shape[1]):
+            for members in found:
+                gap = (values[:, m] - values[:, members[0]]).abs().nan_to_num(0.0)
+                size = values[:, m].abs().nan_to_num(posinf=0.0)
+                if bool((gap <= CLASS_TOLERANCE * (1 + size)).all()):
+                    members.append(m)
+                    break
+            else:
+                found.append([m])
+        return found
+
     def by_class(self, z: Tensor, target: int, classes: Sequence[Sequence[int]], own: Sequence[int]) -> Tensor:
         """Log weight of one class each at its own draws z [class, draw, coordinate], [class, draw].
 
@@ -198,8 +227,8 @@ class Account:
         one = self.asked[self.targets[target]]
         n = theta.of(self.model.phases[one.phase].selections) if self.model.phases and one.phase >= 0 else None
         position = torch.zeros(1, dtype=torch.float64) if n is None or one.end else one.position(n).detach()
-        before = torch.stack([_is_before(s, one, position) for s in self.moments], 1)
-        part = torch.stack([_past(s, one, position) for s in self.moments], 1)
+        before = torch.stack([is_before(s, one, position) for s in self.moments], 1)
+        part = torch.stack([past_part(s, one, position) for s in self.moments], 1)
         total = torch.zeros(len(position), dtype=torch.float64)
         for d in range(len(position)):  # rows are in time, so that those before are the first so many
             count = int(before[d].sum())
@@ -243,20 +272,6 @@ class Account:
     def noise(self) -> tuple[int, ...]:
         """Coordinates of the noise in `space`."""
         return tuple(i for i, n in enumerate(self.space.names) if n in self._noise)
-
-
-def _is_before(seen: Seen, one: Asked, position: Tensor) -> Tensor:
-    """Whether rows lie before a moment, [draw]."""
-    if one.end or seen.phase != one.phase or seen.step is None:
-        return torch.full_like(position, seen.order <= (one.phase + (0.75 if one.end else 0.25), 0.0), dtype=torch.bool)
-    return seen.step < position if seen.steps else seen.step <= position
-
-
-def _past(seen: Seen, one: Asked, position: Tensor) -> Tensor:
-    """The part of a row's steps that is past at a moment, [draw]; 1 for rows of other phases."""
-    if one.end or seen.phase != one.phase or seen.step is None or not seen.steps:
-        return torch.ones_like(position)
-    return ((position - seen.step) / seen.steps).clamp(0.0, 1.0)
 
 
 def _difference(a: Tensor, b: Tensor) -> Tensor:

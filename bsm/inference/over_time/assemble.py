@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 NONE = "none_of_these"
 SHARE_DRAWS = 2000
 SOFTMAX = (
-    "under softmax_pg a share is not P(motivation | selected): what is given is the share at the time, reweighted by "
-    "the rows, and no pattern turns into another"
+    "under softmax_pg a share is not P(motivation | selected); under reading hypothesis what is given is the share at "
+    "the time, reweighted by the rows, and no pattern turns into another"
 )
 
 
@@ -39,6 +39,7 @@ def assemble(
     found: Mapping[str, Found],
     beside: Mapping[str, Mapping[str, Found]],
     settings: Mapping[str, Any],
+    notes: Sequence[str] = (),
 ) -> OverTime:
     """Label what inference found; `beside` has other readings, by name."""
     import xarray as xr
@@ -53,7 +54,7 @@ def assemble(
     for reading, others in beside.items():
         groups[reading] = xr.Dataset(_bands(others), coords=_coords(asked, others, names))
     tree = xr.DataTree.from_dict({f"/{name}": data for name, data in groups.items()})
-    tree.attrs["bsm"] = json.dumps(_about(model, ledger, asked, found, beside, settings), allow_nan=False)
+    tree.attrs["bsm"] = json.dumps(_about(model, ledger, asked, found, beside, settings, notes), allow_nan=False)
     return OverTime(tree, model, ledger)
 
 
@@ -156,6 +157,7 @@ def _about(
     found: Mapping[str, Found],
     beside: Mapping[str, Mapping[str, Found]],
     settings: Mapping[str, Any],
+    notes: Sequence[str],
 ) -> dict[str, Any]:
     kinds = list(dict.fromkeys(p.dynamics for p in model.phases)) or ["no selection"]
     return {
@@ -189,7 +191,7 @@ def _about(
             }
             for s, f in found.items()
         },
-        "notes": [SOFTMAX] if "softmax_pg" in kinds else [],
+        "notes": [*([SOFTMAX] if "softmax_pg" in kinds else []), *notes],
         "excluded": [{"id": e.id, "subject": e.subject, "reason": e.reason, "line": e.line} for e in ledger.excluded],
         **settings,
     }

@@ -24,7 +24,6 @@ from bsm.motives.course.logs import log_sum
 T = TypeVar("T", bound=tuple)
 Classes = Sequence[Sequence[int]]
 CLASS_DRAWS = 8
-CLASS_TOLERANCE = 1e-9
 CHUNK = 256
 FEWER = 8  # draws of each component in the first look: so many times fewer
 ATTEMPTS = 6
@@ -95,7 +94,7 @@ def drawn(account: Account, target: int, draws: int, seed: int, smooth: bool = F
         count = 1 if d == 0 else max(PRIOR_DRAWS, draws)
         z = account.space.prior_draws(count, seed + 3)
         return Drawn(z, torch.zeros(len(z), dtype=torch.float64), *evaluated(account, z, smooth))
-    classes = _classes(account, target)
+    classes = account.classes(target)
     components = _begin(account, target, classes)
     few = max(draws // FEWER, 40)
     first = _sampled(account, components, [few] * len(components.centre), seed, False)
@@ -124,25 +123,6 @@ def check(found: Drawn, target: int, what: str) -> None:
 
 
 # --- the proposal ----------------------------------------------------------------------------------------
-
-
-def _classes(account: Account, target: int) -> list[list[int]]:
-    """Motivations whose weights differ by nothing but the prior, at every draw tried."""
-    theta = account.space.theta(account.space.prior_draws(CLASS_DRAWS, seed=1))
-    with torch.no_grad():
-        values = account.weights(theta).named[:, target]
-        values = values - account.course(theta).log_prior()[:, :-1]
-    found: list[list[int]] = []
-    for m in range(values.shape[1]):
-        for members in found:
-            gap = (values[:, m] - values[:, members[0]]).abs().nan_to_num(0.0)
-            size = values[:, m].abs().nan_to_num(posinf=0.0)
-            if bool((gap <= CLASS_TOLERANCE * (1 + size)).all()):
-                members.append(m)
-                break
-        else:
-            found.append([m])
-    return found
 
 
 def _of_classes(weights: Weights, target: int, classes: Sequence[Sequence[int]]) -> Tensor:

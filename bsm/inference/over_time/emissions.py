@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -57,7 +57,7 @@ class Emissions:
                 f"prompt variants {spanning} are seen at several moments; since motivations drift between them, each "
                 "moment has a shift of its own"
             )
-        self._parts = self._by_contexts()
+        self._parts = self.by_contexts(range(len(evidence.rows)))
         self._read = [Episodes(model, self._evidence(self._behind(i, self.joined))) for i in range(len(self.moments))]
 
     def _variants_seen_again(self) -> list[str]:
@@ -78,12 +78,13 @@ class Emissions:
     def _evidence(self, rows: Sequence[int]) -> Evidence:
         return replace(self.evidence, rows=tuple(self.evidence.rows[j] for j in rows))
 
-    def _by_contexts(self) -> list[tuple[list[int], Episodes, Behaviour]]:
-        """Rows read with the same context tables and levers, compiled together."""
+    def by_contexts(self, which: Iterable[int]) -> list[tuple[list[int], Episodes, Behaviour]]:
+        """Those rows that are read with the same context tables and levers, compiled together."""
         groups: dict[tuple, list[int]] = {}
         phases = {p.name: i for i, p in enumerate(self.model.phases)}
         models: dict[tuple, Model] = {}
-        for j, row in enumerate(self.evidence.rows):
+        for j in which:
+            row = self.evidence.rows[j]
             phase = None if row.phase is None else self.model.phases[phases[row.phase]]
             key = (tuple(phase.contexts.items()), tuple(phase.levers.items())) if phase else ((), ())
             groups.setdefault(key, []).append(j)
@@ -99,15 +100,7 @@ class Emissions:
     def rates(self, name: str, theta: Theta) -> Rates:
         """Rates of all rows for one motivation, in ledger order."""
         found = [episodes.rates(behaviour, name, theta) for _, episodes, behaviour in self._parts]
-        order = torch.tensor([j for rows, _, _ in self._parts for j in rows], dtype=torch.long).argsort()
-        second = [j for rows, e, _ in self._parts for j in (rows[i] for i in e.seconds.tolist())]
-        second_order = torch.tensor(second, dtype=torch.long).argsort()
-        return Rates(
-            _cat([r.p for r in found])[:, order],
-            _cat([r.yes for r in found])[:, second_order],
-            _cat([r.no for r in found])[:, second_order],
-            _cat([r.selected for r in found])[:, order],
-        )
+        return in_order([(rows, e) for rows, e, _ in self._parts], found)
 
     def of(self, theta: Theta) -> Emitted:
         """Log likelihoods of every motivation at parameter draws."""
@@ -129,13 +122,23 @@ class Emissions:
         named, chosen = self._read_together(by_name, together, draws)
         return Emitted(named[..., None], chosen[..., None])
 
+    def read(self, rates: Rates, theta: Theta) -> tuple[Tensor, Tensor]:
+        """Log likelihoods, and logs of being selected per step, at rates of all rows, [draw, moment] each."""
+        selected = torch.stack([self._log_selected(rates.selected, m) for m in self.moments], 1)
+        named = self.log_likelihood(rates, theta)
+        draws = max(len(named), len(selected))
+        return named.expand(draws, -1), selected.expand(draws, -1)
+
+    @property
+    def seconds(self) -> list[int]:
+        """Rows with a second count."""
+        return [j for j, row in enumerate(self.evidence.rows) if row.second]
+
     def _read_together(self, by_name: Sequence[Rates], theta: Theta, draws: int) -> tuple[Tensor, Tensor]:
         """Log likelihoods, and logs of being selected, [rates x draw, moment]."""
         parts = ("p", "yes", "no", "selected")
         stacked = Rates(*(torch.cat([getattr(r, part).expand(draws, -1) for r in by_name]) for part in parts))
-        named = self.log_likelihood(stacked, theta)
-        selected = torch.stack([self._log_selected(stacked.selected, m) for m in self.moments], 1)
-        return named.expand(len(selected), -1), selected
+        return self.read(stacked, theta)
 
     def _log_selected(self, chosen: Tensor, moment: Seen) -> Tensor:
         """log P(selected | context) of a moment's row, per step, [draw]; 0 where it was only seen."""
@@ -146,7 +149,7 @@ class Emissions:
 
     def log_likelihood(self, rates: Rates, theta: Theta) -> Tensor:
         """log P(counts at each moment | rates), given those of earlier moments where joined, [draw, moment]."""
-        seconds = [j for j, row in enumerate(self.evidence.rows) if row.second]
+        seconds = self.seconds
         columns: list[Tensor] = []
         for i, episodes in enumerate(self._read):
             rows = self._behind(i, self.joined)
@@ -197,6 +200,18 @@ class Emissions:
     def free_notes(self) -> tuple[str, ...]:
         """Where the integral over free behaviour was replaced."""
         return tuple(dict.fromkeys(note for free in self._kept.values() for note in free.notes))
+
+
+def in_order(parts: Sequence[tuple[Sequence[int], Episodes]], rates: Sequence[Rates]) -> Rates:
+    """Rates of several parts of the rows as one, in ledger order."""
+    order = torch.tensor([j for rows, _ in parts for j in rows], dtype=torch.long).argsort()
+    second = torch.tensor([rows[i] for rows, e in parts for i in e.seconds.tolist()], dtype=torch.long).argsort()
+    return Rates(
+        _cat([r.p for r in rates])[:, order],
+        _cat([r.yes for r in rates])[:, second],
+        _cat([r.no for r in rates])[:, second],
+        _cat([r.selected for r in rates])[:, order],
+    )
 
 
 def repeated(theta: Theta, times: int, draws: int) -> Theta:

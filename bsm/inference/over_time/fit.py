@@ -14,13 +14,18 @@ from bsm.evidence.ledger import Evidence
 from bsm.inference.importance import FEWEST_EFFECTIVE
 from bsm.inference.over_time.account import Account, only_rows
 from bsm.inference.over_time.asked import Asked
+from bsm.inference.over_time.dirichlet import Dirichlet
 from bsm.inference.over_time.draws import Drawn, check, drawn
 from bsm.inference.over_time.mixed import POOLED, Banded, Mixed, joined
+from bsm.inference.over_time.mixture import Mixture
 from bsm.inference.over_time.places import Seen, places
 from bsm.inference.over_time.timeline import Kept
+from bsm.inference.over_time.votes import Votes
 from bsm.inference.parallel import one_thread
 from bsm.motives.course import Timeline
 from bsm.spec.model import Model, SpecError
+
+KINDS: dict[str, type[Account]] = {"hypothesis": Account, "mixture": Mixture, "dirichlet": Dirichlet, "votes": Votes}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +53,10 @@ class Found:
     notes: tuple[str, ...]
 
 
-def fit(
-    model: Model, evidence: Evidence, asked: Sequence[Asked], seed: int, draws: int, kind: type[Account] = Account
-) -> Found:
-    """Inference for one subject's rows under the model's own dynamics, as `kind` reckons."""
+def fit(model: Model, evidence: Evidence, asked: Sequence[Asked], seed: int, draws: int) -> Found:
+    """Inference for one subject's rows under the model's own dynamics and reading."""
     with one_thread():
+        kind = KINDS[model.reading]
         timeline, moments = Kept(model), places(model, evidence.rows)
         whole = kind(timeline, evidence, moments, asked)
         last = len(whole.targets)

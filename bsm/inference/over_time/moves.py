@@ -56,7 +56,12 @@ def _fraction(gain: Tensor, flow: Tensor, part: Tensor) -> Tensor:
 
 def after(move: Tensor, other: Tensor) -> Tensor:
     """One move, then another, [draw, from, to]."""
-    return log_sum(move[..., None] + other[:, None], -2)
+    if torch.is_grad_enabled() and (move.requires_grad or other.requires_grad):
+        return log_sum(move[..., None] + other[:, None], -2)
+    rows, top = (x.amax(-1, keepdim=True) for x in (move, other.transpose(-1, -2)))
+    rows, top = (torch.where(x == -torch.inf, 0.0, x) for x in (rows, top))  # by row of one, by column of the other
+    product = (move - rows).exp() @ (other - top.transpose(-1, -2)).exp()
+    return log_of(product) + rows + top.transpose(-1, -2)
 
 
 def transmitted(stage: Stage, start: Tensor, bounds: Tensor, gains: Tensor) -> list[Tensor]:
@@ -84,11 +89,13 @@ def transmitted(stage: Stage, start: Tensor, bounds: Tensor, gains: Tensor) -> l
     own, flat = log_gain(stage, explored), start.expand(draws, -1, -1).flatten(1)
     nothing = log_of(torch.eye(states, dtype=torch.float64)).expand(draws, states, states)
     moves = [nothing] * gains.shape[1]
+    earliest, latest = bounds.detach().amin(0)[:-1].tolist(), bounds.detach().amax(0)[1:].tolist()
     for t in range(int(last.max()) + 1):
         flow = transition(stage, explored, _shares(flat, explored))
         for j in range(len(moves)):
-            low, high = bounds[:, j].clamp_min(t), bounds[:, j + 1].clamp_max(t + 1)
-            part = (high - low).clamp_min(0.0)
+            if latest[j] <= t or earliest[j] >= t + 1:
+                continue
+            part = (bounds[:, j + 1].clamp_max(t + 1) - bounds[:, j].clamp_min(t)).clamp_min(0.0)
             if bool((part > 0).any()):
                 moves[j] = after(moves[j], _fraction(gains[:, j], flow, part))
         step = log_sum((flat + own)[:, :, None] + log_of(flow), -2)

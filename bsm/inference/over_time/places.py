@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
+from torch import Tensor
+
 from bsm.evidence.rows import LedgerRow
+from bsm.inference.over_time.asked import Asked
 from bsm.spec.model import Model, SpecError
 
 
@@ -74,3 +78,17 @@ def _check(names: Sequence[str], rows: Sequence[LedgerRow], found: Sequence[Seen
                 f"{other.step + 1:g} of phase {names[one.phase]}; write in `step` how many selections lay before each, "
                 "or steps 0 for a row that was only seen"
             )
+
+
+def is_before(seen: Seen, one: Asked, position: Tensor) -> Tensor:
+    """Whether rows lie before a moment that has so many selections of its phase behind it, [draw]."""
+    if one.end or seen.phase != one.phase or seen.step is None:
+        return torch.full_like(position, seen.order <= (one.phase + (0.75 if one.end else 0.25), 0.0), dtype=torch.bool)
+    return seen.step < position if seen.steps else seen.step <= position
+
+
+def past_part(seen: Seen, one: Asked, position: Tensor) -> Tensor:
+    """The part of a row's steps that is past at a moment, [draw]; 1 for rows of other phases."""
+    if one.end or seen.phase != one.phase or seen.step is None or not seen.steps:
+        return torch.ones_like(position)
+    return ((position - seen.step) / seen.steps).clamp(0.0, 1.0)

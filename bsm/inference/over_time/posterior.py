@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bsm.engine import ImpossibleEvidence
 from bsm.evidence.ledger import Evidence
+from bsm.inference.fits import TooFewEffective
 from bsm.inference.over_time.asked import When, asked
 from bsm.inference.over_time.assemble import assemble
-from bsm.inference.over_time.fit import fit
+from bsm.inference.over_time.fit import Found, fit
 from bsm.inference.over_time.result import OverTime
 from bsm.inference.parallel import side_by_side
 from bsm.spec.model import Model, SpecError
+
+BESIDE = {"hypothesis": "mixture", "mixture": "hypothesis"}
 
 
 def posterior_over_time(
@@ -25,6 +29,7 @@ def posterior_over_time(
     reading: str | None = None,
     progress: bool = False,
     workers: int = 1,
+    beside: bool = True,
 ) -> OverTime:
     """P(motivation at each moment | rows and selection), filtered, smoothed and predicted; subjects never pooled.
 
@@ -41,6 +46,8 @@ def posterior_over_time(
         overlay: a named overlay to apply first.
         subjects: only these; all by default.
         reading: "hypothesis", "mixture", "dirichlet" or "votes", instead of what the file says.
+        beside: also give hypothesis beside mixture, and mixture beside hypothesis, since rows of one AI hardly tell
+            them apart; takes about as long again.
         progress: show a progress bar on standard error.
         workers: processes that share the subjects.
 
@@ -53,6 +60,18 @@ def posterior_over_time(
     chosen = subjects or ledger.subjects
     if not chosen:
         raise SpecError("the ledger has no row that enters the likelihood; `bsm.shares(model, at=...)` needs none")
-    tasks = [(model, ledger.for_subject(s), wanted, seed, draws) for s in chosen]
-    found = dict(zip(chosen, side_by_side(fit, tasks, workers, "over time" if progress else None), strict=True))
-    return assemble(model, ledger, wanted, found, {}, {"seed": seed, "draws": draws, "overlay": overlay})
+    label = "over time" if progress else None
+
+    def of(read: Model) -> dict[str, Found]:
+        tasks = [(read, ledger.for_subject(s), wanted, seed, draws) for s in chosen]
+        return dict(zip(chosen, side_by_side(fit, tasks, workers, label), strict=True))
+
+    found, other, notes = of(model), BESIDE.get(model.reading), []
+    others: dict[str, dict[str, Found]] = {}
+    if other is not None and beside:
+        try:
+            others[other] = of(replace(model, reading=other))
+        except (SpecError, TooFewEffective, ImpossibleEvidence) as error:
+            notes.append(f"reading {other} does not stand beside: {error}")
+    settings = {"seed": seed, "draws": draws, "overlay": overlay}
+    return assemble(model, ledger, wanted, found, others, settings, notes)

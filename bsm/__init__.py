@@ -32,6 +32,7 @@ _HOME = {
     "audit_half_life": "bsm.questions.audits",
     "change": "bsm.questions.change",
     "choices": "bsm.questions.choices",
+    "choices_over_time": "bsm.questions.choices_over_time",
     "course": "bsm.motives.course",
     "fitness": "bsm.motives.fitness",
     "fittest": "bsm.motives.fittest",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from bsm.questions.audits import audit_half_life
     from bsm.questions.change import change
     from bsm.questions.choices import analysis, choices
+    from bsm.questions.choices_over_time import choices_over_time
     from bsm.questions.sweep import sweep
     from bsm.spec.document import schema
     from bsm.spec.load import load

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ READINGS = ("hypothesis", "mixture", "dirichlet", "votes")
 @click.option("--draws", type=click.IntRange(min=1), help="Importance draws per class of motivations.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the result, as NetCDF.")
+@click.option("--figures", type=click.Path(path_type=Path, file_okay=False),
+              help="Also draw influence and odds over time of each AI into this folder.")  # fmt: skip
 @json_option
 def at(
     model: Path,
@@ -42,18 +45,22 @@ def at(
     draws: int | None,
     workers: int,
     out: Path | None,
+    figures: Path | None,
     as_json: bool,
 ) -> None:
     """P(motivation at each MOMENT | rows and selection), filtered, smoothed and predicted, with 90 % bands.
 
     A MOMENT is start, now, PHASE (its end, after its gates), PHASE:STEP, PHASE:50% or PHASE:+STEPS (a prediction: so
-    many selections more after now); without any, the start and the end of every phase. Without a ledger: shares.
+    many selections more after now); without any, the start and the end of every phase, and for figures parts of it in
+    between. Without a ledger: shares.
     """
     found = loaded(model, overlay)
-    wanted = list(moments) or _ends(found.with_overlay(overlay))
+    wanted = list(moments) or _moments(found.with_overlay(overlay), between=figures is not None)
     asked = [_behaviour(text) for text in behaviours]
     file = ledger or folder_of(model) / "evidence.csv"
     if ledger is None and not file.is_file():
+        if figures is not None:
+            raise click.UsageError("--figures draws what a ledger says, and there is none; give one with --ledger")
         _without_ledger(found.with_overlay(overlay), wanted, asked, reading, as_json)
         return
     from bsm.evidence.ledger import Evidence
@@ -83,10 +90,32 @@ def at(
             click.echo(str(one))
     if out is not None:
         click.echo(f"wrote {result.save(out)}", err=True)
+    if figures is not None:
+        for stem in _drawn(result, figures):
+            click.echo(f"wrote {stem} as PNG and SVG", err=True)
 
 
-def _ends(model: Model) -> list[str]:
-    return ["start", *(p.name for p in model.phases)] if model.phases else ["start"]
+def _moments(model: Model, between: bool) -> list[str]:
+    from bsm.figures.over_time.tracks import wanted
+
+    return wanted(model, parts=4) if between else ["start", *(p.name for p in model.phases)]
+
+
+def _drawn(result: OverTime, folder: Path) -> Iterator[Path]:
+    """Write the figures of every subject; gives what each is called, without its ending."""
+    import re
+
+    from bsm.figures.over_time.pictures import of_tracks
+    from bsm.figures.over_time.tracks import of_result
+    from bsm.figures.theme import LIGHT, save
+
+    for k, subject in enumerate(result.subjects):
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", subject).strip("-.") or str(k)
+        for picture in of_tracks(of_result(result, subject)):
+            stem = folder / f"{picture.name}-{name}"
+            save(picture.draw(LIGHT), stem, title=picture.title)
+            stem.with_name(f"{stem.name}.txt").write_text(picture.caption + "\n", encoding="utf-8")
+            yield stem
 
 
 def _behaviour(text: str) -> tuple[str, dict[str, str] | None]:

@@ -180,7 +180,8 @@ def present(model: Model, result: Result, request: Request, outputs: Outputs) ->
     work = [(rendered, picture) for picture in pictures]
     large = "choices" in result.about or len(result.subjects) > 1  # else starting processes takes longer
     drawn = side_by_side(_call, work, request.workers if large else 1, "figures")
-    text = page(result, changed, record(), {p.name: pair for p, (_, _, pair) in zip(pictures, drawn, strict=True)})
+    pairs = {p.name: pair for p, (_, _, pair) in zip(pictures, drawn, strict=True)}
+    text = page(result, changed, record(), pairs, pictures)
     for picture, (png, svg, _) in zip(pictures, drawn, strict=True):
         outputs.write(f"{FIGURES}{picture.name}.png", png)
         outputs.write(f"{FIGURES}{picture.name}.svg", svg)

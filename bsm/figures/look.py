@@ -8,14 +8,17 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from bsm.figures import captions
+from bsm.figures.over_time.pictures import diversity
 from bsm.figures.pictures import Picture, of_model, of_result
 from bsm.figures.theme import THEMES, save
+from bsm.inference.over_time.result import OverTime
 from bsm.inference.result import Result
-from bsm.spec.model import Model
+from bsm.spec.model import Model, SpecError
 
 EARLIER = Path("out/result.nc")  # where `bsm run` leaves its result
 
@@ -36,7 +39,18 @@ def _ends(edges: Iterable[tuple[str, str]]) -> set[str]:
     return {node for edge in edges for node in edge}
 
 
-def gallery(folder: Path, results: Sequence[Result] = ()) -> Iterator[Picture]:
+def over_time(results: Sequence[OverTime], model: Model) -> Iterator[Picture]:
+    """Influence and odds given a ledger, of the first subject of each result over time of this model."""
+    from bsm.figures.over_time.pictures import of_tracks
+    from bsm.figures.over_time.tracks import of_result
+
+    for result in results:
+        if result.about["model"] == model.name:
+            for picture in of_tracks(of_result(result)):
+                yield replace(picture, name=f"{picture.name}-given-rows")
+
+
+def gallery(folder: Path, results: Sequence[Result | OverTime] = ()) -> Iterator[Picture]:
     """All figures of a model folder: of its graph, and of its result or else of a rehearsed one."""
     from bsm.figures.rehearsal import rehearsed
     from bsm.spec.load import load
@@ -44,7 +58,8 @@ def gallery(folder: Path, results: Sequence[Result] = ()) -> Iterator[Picture]:
     model = load(folder)
     yield from of_model(model)
     yield from graphs(model)
-    found = next((r for r in results if r.about["model"] == model.name), None)
+    yield from over_time([r for r in results if isinstance(r, OverTime)], model)
+    found = next((r for r in results if isinstance(r, Result) and r.about["model"] == model.name), None)
     if found is None and not (folder / "evidence.csv").is_file():
         found = rehearsed(model)
     if found is None:
@@ -64,25 +79,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not folders:
         parser.error("there is no models/*/model.yaml here; name a model folder or run this in the checkout")
     paths = given.result if given.result is not None else [path for path in (EARLIER,) if path.is_file()]
-    results = [Result.load(path) for path in paths]
+    results = [_loaded(path) for path in paths]
     faults = [line for folder in folders for line in written(folder, given.out, results)]
+    faults += list(drawn(diversity(), given.out / "dynamics"))
     for fault in faults:
         print(fault, file=sys.stderr)
     return int(bool(faults))
 
 
-def written(folder: Path, out: Path, results: Sequence[Result] = ()) -> Iterator[str]:
+def _loaded(path: Path) -> Result | OverTime:
+    """A result of either kind."""
+    try:
+        return Result.load(path)
+    except SpecError:
+        return OverTime.load(path)
+
+
+def written(folder: Path, out: Path, results: Sequence[Result | OverTime] = ()) -> Iterator[str]:
     """Write all pictures of one folder, captions beside them; yields what is wrong with them."""
+    for picture in gallery(folder, results):
+        yield from drawn(picture, out / folder.resolve().name)
+
+
+def drawn(picture: Picture, out: Path) -> Iterator[str]:
+    """Write one picture in every theme, its caption beside it; yields what is wrong with it."""
     from bsm.figures.legible import problems
 
-    for picture in gallery(folder, results):
-        stem = out / folder.resolve().name / picture.name
-        for theme in THEMES.values():
-            made = picture.draw(theme)
-            png, _ = save(made, stem.with_name(f"{stem.name}-{theme.name}"), title=picture.title)
-            print(png)
-            yield from (f"{png}: {problem}" for problem in problems(made))
-        stem.with_name(f"{stem.name}.txt").write_text(picture.caption + "\n", encoding="utf-8")
+    stem = out / picture.name
+    for theme in THEMES.values():
+        made = picture.draw(theme)
+        png, _ = save(made, stem.with_name(f"{stem.name}-{theme.name}"), title=picture.title)
+        print(png)
+        yield from (f"{png}: {problem}" for problem in problems(made))
+    stem.with_name(f"{stem.name}.txt").write_text(picture.caption + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -48,13 +48,15 @@ def _of_subject(draw: Callable[[Result, str, Theme], Figure], result: Result, su
 
 
 def of_model(model: Model) -> Iterator[Picture]:
-    """The graph, and fitness under every overlay."""
+    """The graph, fitness under every overlay, and where there are phases everything over time."""
     from bsm.figures.graph import draw
+    from bsm.figures.over_time.pictures import of_time
     from bsm.figures.selection import fitness
 
     yield Picture("graph", f"The causal graph of {model.name}", captions.graph(model), partial(draw, model.graph))
     told = captions.fitness(model)
     yield Picture("fitness", f"Fitness in {model.name}", told, partial(_fitness, fitness, model))
+    yield from of_time(model)
 
 
 def _fitness(draw: Callable[..., Figure], model: Model, theme: Theme) -> Figure:

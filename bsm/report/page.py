@@ -28,10 +28,13 @@ TITLES = {
     "parameters": "Parameters and who says so",
     "rests": "Dynamics, reading and selection",
     "subjects": "Other subjects",
+    "time": "Influence over time, before the ledger",
     "model": "The model",
     "sources": "Sources",
     "run": "The run",
 }
+
+OVER_TIME = ("influence", "odds", "sweep", "attribution", "unrolled")  # figures; sweeps also have their phase's name
 
 
 def page(
@@ -39,6 +42,7 @@ def page(
     model: Model | None = None,
     manifest: Mapping[str, Any] | None = None,
     drawn: Mapping[str, tuple[str, str]] | None = None,
+    pictures: Sequence[Picture] | None = None,
 ) -> str:
     """The whole result as one HTML file: no network, no script; light and dark; it prints.
 
@@ -47,11 +51,14 @@ def page(
         model: its model, for the graph, fitness and what each motivation wants.
         manifest: as `bsm.report.manifest.manifest` makes it.
         drawn: figures that are drawn already, as light and dark SVG by name (see `in_both`).
+        pictures: all figures of the result and the model, where they have been prepared already.
 
     Every word that comes from a model or ledger is escaped.
     """
     subject = leading(result)
-    found = {name: part for name, part in _parts(result, model, manifest, subject, drawn or {}).items() if part}
+    own = [*of_result(result), *(of_model(model) if model else ())] if pictures is None else pictures
+    shown = {picture.name: _drawn(picture, (drawn or {}).get(picture.name)) for picture in own}
+    found = {name: part for name, part in _parts(result, model, manifest, subject, shown).items() if part}
     nav = tag("nav", joined(tag("a", TITLES[name], href=f"#{name}") for name in found), aria_label="Sections")
     sections = [section(name, TITLES[name], *part) for name, part in found.items()]
     head = [
@@ -85,11 +92,9 @@ def _parts(
     model: Model | None,
     manifest: Mapping[str, Any] | None,
     subject: str,
-    already: Mapping[str, tuple[str, str]],
+    drawn: Mapping[str, Markup],
 ) -> dict[str, Sequence[Markup]]:
     """What stands under each title; nothing where there is nothing to say."""
-    pictures = {p.name: p for p in (*of_result(result), *(of_model(model) if model else ()))}
-    drawn = {name: _drawn(picture, already.get(name)) for name, picture in pictures.items()}
     settings = choices_of(result)
     untried = tag("p", "No other setting was tried, so nothing here says whether the headline is determined.")
     numbers = details("The numbers", findings.decomposition(result, subject), printed=False)
@@ -104,6 +109,7 @@ def _parts(
         "parameters": grounds.parameters(result, subject),
         "rests": [grounds.rests(result, subject)],
         "subjects": [drawn[name] for name in ("subjects",) if name in drawn],
+        "time": [part for name, part in drawn.items() if name.partition("-")[0] in OVER_TIME],
         "model": [drawn[name] for name in ("graph", "fitness") if name in drawn],
         "sources": grounds.sources(result, model),
         "run": grounds.run(manifest),

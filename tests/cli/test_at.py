@@ -73,3 +73,17 @@ def test_with_a_ledger_it_prints_and_writes_the_posterior(folder: Path, tmp_path
 )
 def test_what_cannot_be_asked_is_told(folder: Path, arguments: list[str], words: str) -> None:
     assert words in " ".join(told("at", folder, *arguments).split())
+
+
+def test_figures_of_every_subject_are_written_with_their_captions(folder: Path, tmp_path: Path) -> None:
+    other = "c,other/ai,audit,clean,use,,0,hacked,1,5,0,made up\n"
+    (folder / "evidence.csv").write_text(ROWS + other, encoding="utf-8")
+    drawn = tmp_path / "figures"
+    printed("at", folder, "start", "training:50%", "training", "use", "--draws", "200", "--figures", drawn)
+    stems = {f"{kind}-{who}" for kind in ("influence", "odds") for who in ("ai", "other-ai")}
+    assert {p.name for p in drawn.iterdir()} == {f"{s}.{end}" for s in stems for end in ("png", "svg", "txt")}
+    assert "given all 1 row of other/ai" in (drawn / "influence-other-ai.txt").read_text(encoding="utf-8")
+
+
+def test_figures_without_a_ledger_are_refused(folder: Path) -> None:
+    assert "--ledger" in told("at", folder, "--figures", folder / "figures")

@@ -91,7 +91,7 @@ def test_the_sections_come_in_order(whole):
 def test_every_figure_is_there_in_light_and_dark(whole):
     found = outline(whole)
     assert found.tags["svg"] == 2 * found.tags["figure"]
-    assert found.tags["figure"] == 6  # posterior, decomposition, predictive, subjects, graph, fitness
+    assert found.tags["figure"] == 11  # of the result 4, of the model 2, over time 5
     assert whole.count('role="img" aria-label="') == found.tags["svg"]
 
 

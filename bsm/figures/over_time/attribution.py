@@ -71,7 +71,7 @@ def bars(model: Model, reference: str | None = None, draws: int = 200) -> Bars:
         low={n: np.quantile(v, 0.05, axis=0) for n, v in every.items()},
         high={n: np.quantile(v, 0.95, axis=0) for n, v in every.items()},
         at=found.at,
-        dynamics=found.dynamics,
+        dynamics=", ".join(dict.fromkeys(p.dynamics for p in model.phases if p.selections != 0.0)) or "no selection",
         reading=found.reading,
         order=found.order,
     )
@@ -196,7 +196,7 @@ def _column(
             continue
         end = float(np.clip(middle, -limit, limit))
         fill = theme.ink if full == "total" else color
-        given.barh([y], [end], height=7.0, color=fill, linewidth=0, zorder=2, gid=full)
+        given.barh([y], [end], height=7.0, color=fill, linewidth=0, zorder=2, label=full)
         if abs(middle) > limit:
             mark = ">" if middle > 0 else "<"
             given.plot([end], [y], marker=mark, markersize=4.5, color=fill, clip_on=False, zorder=4, linestyle="none")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bsm.figures.numbers import many, probability
+from bsm.figures.over_time.panels import dynamics_of
 from bsm.figures.standings import names_of
 
 if TYPE_CHECKING:
@@ -22,22 +23,23 @@ BANDS = "Bands are the central 90 % over parameters, nothing else"
 
 def selection(phases: Sequence[Mapping[str, Any]]) -> str:
     """n and eta of every phase, its dynamics where they differ, and the names of its gates, in order of time."""
-    several = len({p["dynamics"] for p in phases}) > 1
+    several = len({p["dynamics"] for p in phases if p["selections"] != "0"}) > 1
     return "; then ".join(_phase(p, several) for p in phases)
 
 
 def _phase(p: Mapping[str, Any], several: bool) -> str:
     parts = [f"{p['name']}, n = {p['selections']} at eta = {p['eta']}"]
-    parts += [p["dynamics"]] if several else []
+    parts += [p["dynamics"]] if several and p["selections"] != "0" else []
     parts += [f"gates {names_of(tuple(dict.fromkeys(p['gates'])))}"] if p["gates"] else []
     return ", ".join(parts)
 
 
 def _rests_on(tracks: Tracks) -> str:
     about = tracks.about
-    warning = f" {SOFTMAX}" if "softmax_pg" in about["dynamics"] else ""
+    kinds = dynamics_of(tracks.panels)
+    warning = f" {SOFTMAX}" if "softmax_pg" in kinds else ""
     return (
-        f"Dynamics: {about['dynamics']}. Reading: {about['reading']}. Selection: {selection(about['phases'])}.{warning}"
+        f"Dynamics: {', '.join(kinds)}. Reading: {about['reading']}. Selection: {selection(about['phases'])}.{warning}"
     )
 
 

@@ -52,6 +52,11 @@ class Mark:
     selected: bool
 
 
+def dynamics_of(panels: Sequence[Panel]) -> tuple[str, ...]:
+    """The dynamics of the phases that select, each once."""
+    return tuple(dict.fromkeys(p.dynamics for p in panels if p.selects)) or ("no selection",)
+
+
 def panels_of(
     phases: Sequence[Mapping[str, Any]], means: Mapping[str, float], ahead: Mapping[str, float]
 ) -> tuple[Panel, ...]:

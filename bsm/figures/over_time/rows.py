@@ -12,6 +12,7 @@ from bsm.figures import frame as f
 from bsm.figures.labels import spoken, text_width
 from bsm.figures.over_time import timeline as t
 from bsm.figures.over_time.looks import Look, looks_of, stacked_in
+from bsm.figures.over_time.panels import dynamics_of
 from bsm.figures.over_time.tracks import Tracks
 from bsm.figures.theme import BODY, DOUBLE, SMALL, Theme, figure, write
 
@@ -90,6 +91,6 @@ def begun(
 
 def basis(tracks: Tracks) -> str:
     """Dynamics and reading in a line."""
-    about = tracks.about
-    warning = "; a share is not P(motivation | selected)" if "softmax_pg" in about["dynamics"] else ""
-    return f"{about['dynamics']}; reading: {about['reading']}{warning}"
+    kinds = dynamics_of(tracks.panels)
+    warning = "; a share is not P(motivation | selected)" if "softmax_pg" in kinds else ""
+    return f"{', '.join(kinds)}; reading: {tracks.about['reading']}{warning}"

@@ -177,9 +177,9 @@ def _own(given: Axes, theme: Theme, found: Sweeps, bar: bool) -> None:
     if bar:
         look: dict[str, Any] = {"color": theme.accent, "clip_on": False, "transform": given.get_xaxis_transform()}
         if high > low * 1.0001:
-            given.plot([low, high], [1 + 5.0 / STACK] * 2, linewidth=3.5, solid_capstyle="butt", gid="own", **look)
+            given.plot([low, high], [1 + 5.0 / STACK] * 2, linewidth=3.5, solid_capstyle="butt", label="own", **look)
         else:
-            given.plot([low], [1 + 5.0 / STACK], marker="v", markersize=5.0, linestyle="none", gid="own", **look)
+            given.plot([low], [1 + 5.0 / STACK], marker="v", markersize=5.0, linestyle="none", label="own", **look)
     else:
         given.axvspan(low, high, color=theme.accent, alpha=0.08, linewidth=0, zorder=1)
     for end in {low, high}:

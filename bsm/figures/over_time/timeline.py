@@ -14,7 +14,7 @@ from matplotlib.transforms import Affine2D, Transform, blended_transform_factory
 from bsm.figures import frame as f
 from bsm.figures.labels import spoken, text_width
 from bsm.figures.numbers import many
-from bsm.figures.over_time.panels import Panel
+from bsm.figures.over_time.panels import Panel, dynamics_of
 from bsm.figures.over_time.tracks import Tracks
 from bsm.figures.theme import HAIRLINE, HEAD, SMALL, Theme, dress, write
 
@@ -62,18 +62,21 @@ def laid_out(panels: Sequence[Panel], wide: float) -> Axis:
     widths = [each if w is None else w for w in own]
     scale = wide / sum(widths)
     edges = np.cumsum([0.0, *(w * scale for w in widths)])
-    heads = tuple(_head(p, w * scale - 2 * AWAY) for p, w in zip(panels, widths, strict=True))
+    mixed = len(dynamics_of(panels)) > 1
+    heads = tuple(_head(p, w * scale - 2 * AWAY, mixed) for p, w in zip(panels, widths, strict=True))
     return Axis(tuple(panels), tuple(edges.tolist()), heads)
 
 
 def _narrow(panel: Panel) -> float:
-    words = max(text_width(word, SMALL, "bold") for word in spoken(panel.name).split())
+    words = max(text_width(word, SMALL * 1.06, "bold") for word in spoken(panel.name).split())
+    words = max(words, *(text_width(word, SMALL) for word in panel.kind.split()))
     return min(MOST_NARROW, max(LEAST, words + 2 * AWAY + 2.0))
 
 
-def _head(panel: Panel, room: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _head(panel: Panel, room: float, mixed: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     kind = f"{panel.kind}, to come" if panel.ahead and panel.kind != "to come" else panel.kind
     plain = [kind, f"n = {panel.written}" + (f", η = {panel.eta}" if panel.selects else "")]
+    plain += [panel.dynamics] if mixed and panel.selects else []
     plain += [many(len(panel.gates), "gate")] if panel.gates else []
     return f.fitted(spoken(panel.name), SMALL * 1.06, room, most=3), tuple(
         line for words in plain for line in f.fitted(words, SMALL, room, most=3)
@@ -172,7 +175,7 @@ def draw_rows(given: Axes, theme: Theme, axis: Axis, tracks: Tracks) -> None:
         a, b = axis.at(mark.panel, mark.start), axis.at(mark.panel, mark.stop)
         if mark.selected:
             given.plot([a, b], [0.35, 0.35], color=theme.ink, linewidth=2.0, solid_capstyle="butt", clip_on=False)
-        given.plot([a], [0.35], **row_mark(theme, mark.selected), clip_on=False, gid="rows")
+        given.plot([a], [0.35], **row_mark(theme, mark.selected), clip_on=False, label="rows")
         last = b > axis.wide - 14
         words, side = f"{mark.rows}", (-5.0 if last else 5.0)
         write(

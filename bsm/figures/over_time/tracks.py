@@ -59,13 +59,13 @@ class Tracks:
     marks: tuple[Mark, ...] = ()
 
 
-def wanted(model: Model) -> list[str]:
-    """Moments that these figures need of `bsm.posterior(model, ledger, at=...)`."""
+def wanted(model: Model, parts: int = PARTS) -> list[str]:
+    """Moments that these figures need of `bsm.posterior(model, ledger, at=...)`: so many parts of each phase."""
     found = [START]
     for phase in model.phases:
         if phase.selections != 0.0:
-            last = PARTS + bool(phase.gates)
-            found += [f"{phase.name}:{100 * j / PARTS:g}%" for j in range(1, last)]
+            last = parts + bool(phase.gates)
+            found += [f"{phase.name}:{100 * j / parts:g}%" for j in range(1, last)]
         found.append(phase.name)
     return found
 

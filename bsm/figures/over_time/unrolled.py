@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -125,7 +126,7 @@ def _heads(canvas: Axes, theme: Theme, found: Slices, plan: Columns, dx: float, 
         words = spoken(found.phases[t]) if t < len(found.phases) else "after the last"
         write(canvas, theme, x, top + 9.0, f"t = {t}", fontweight="bold", ha="center", va="baseline")
         write(canvas, theme, x, top, words, color=theme.muted, ha="center", va="baseline")
-    for (_, right), (left, _) in zip(plan.edges, plan.edges[1:], strict=False):
+    for (_, right), (left, _) in pairwise(plan.edges):
         x = dx + (left + right) / 2
         canvas.plot([x, x], [dy, dy + plan.height], color=theme.faint, linewidth=0.8, zorder=0)
 
@@ -155,7 +156,7 @@ def _box(canvas: Axes, theme: Theme, found: Slices, name: str, box: Box, lines: 
     g.draw_shape(canvas, theme, box, style, stressed=given)
     look = {"color": style.text, "ha": "center", "va": "center_baseline", "linespacing": f.LEADING, "zorder": 6}
     strong = "bold" if name.startswith("motivation__t") else "normal"
-    write(canvas, theme, box.x, box.y + 0.5, "\n".join(lines), fontweight=strong, gid=name, **look)
+    write(canvas, theme, box.x, box.y + 0.5, "\n".join(lines), fontweight=strong, **look)
 
 
 def _keys(found: Slices, theme: Theme) -> list[g.Key]:

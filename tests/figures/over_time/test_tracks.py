@@ -1,0 +1,109 @@
+"""What stands where on an axis of time, and that it is what the model and the result say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bsm.figures.over_time.panels import Panel, marks, path
+from bsm.figures.over_time.tracks import log_odds, of_model, of_result, wanted
+from bsm.inference.over_time.asked import asked
+from bsm.inference.parameters import Space
+from bsm.motives.course import Moment, course
+from tests.figures.over_time.examples import MEAN_N, ROWS, over_time, phased
+
+
+def test_moments_that_figures_want_are_moments_of_the_model():
+    model = phased()
+    labels = wanted(model, parts=4)
+    assert labels[:3] == ["start", "before", "training:25%"]
+    assert "training:100%" not in labels  # nothing happens between it and the end
+    assert "deployment:100%" in labels  # before its gate
+    assert [a.label for a in asked(model, list(labels))] == labels
+
+
+def test_shares_of_a_model_are_those_of_its_course():
+    model = phased()
+    found = of_model(model, draws=60)
+    space = Space.of(model.parameters)
+    with torch.no_grad():
+        own = course(model, space.theta(space.prior_draws(60, 5)))
+        n = own.stages[1].n
+        for label, at in (("start", "start"), ("training:30%", Moment(1, n * 0.3)), ("audit", "audit")):
+            shares = own.shares(at).numpy()
+            k = found.moments.index(label)
+            np.testing.assert_allclose(found.share.middle[k], shares.mean(0), atol=1e-12)
+            np.testing.assert_allclose(found.share.low[k], np.quantile(shares, 0.05, axis=0), atol=1e-12)
+            odds = np.log(shares) - np.log(shares[:, :1])
+            np.testing.assert_allclose(found.share_odds.middle[k], np.median(odds, axis=0), atol=1e-9)
+    assert found.share.high[5].max() > found.share.low[5].max() + 1e-3  # bands are bands
+
+
+def test_numbers_of_a_result_are_read_off_its_tree():
+    result = over_time(("ai", "other"))
+    found = of_result(result, "other")
+    data = result.data.sel(subject="other")
+    np.testing.assert_array_equal(found.credence.middle, data["smoothed"].values)
+    np.testing.assert_array_equal(found.credence.high, data["smoothed_high"].values)
+    np.testing.assert_array_equal(found.share.low, data["share_low"].values)
+    draws = result.draws["smoothed_probability"].sel(subject="other").values[0]
+    odds = np.log(draws[:, 4, 3] / draws[:, 4, 0])
+    assert found.credence_odds.low[4, 3] == pytest.approx(np.quantile(odds, 0.05), abs=1e-9)
+    assert of_result(result).subject == "ai"
+    with pytest.raises(KeyError, match="nobody"):
+        of_result(result, "nobody")
+    with pytest.raises(KeyError, match="no motivation"):
+        of_result(result, "ai", reference="nothing")
+
+
+def test_an_impossible_motivation_has_odds_beyond_every_number():
+    odds = log_odds(np.array([[[0.5, 0.0]], [[0.7, 0.0]]]), 0)
+    assert odds.middle[0, 1] < -1e299
+    assert odds.middle[0, 0] == 0
+
+
+PANELS = (
+    Panel("one", "rl", "3 to 9", "1", "replicator", 6.0),
+    Panel("look", "audit", "0", "1", "replicator", 0.0, ("gate",)),
+    Panel("two", "rl", "4", "1", "replicator", 4.0, ("gate",)),
+)
+
+
+def test_a_path_jumps_at_gates_and_nowhere_else():
+    moments = ["start", "one:50%", "one", "look", "two:1", "two:100%", "two"]
+    body = PANELS[2].body
+    assert body < 1
+    assert path(PANELS, moments) == (
+        (0, 0.0, 0),
+        (0, 0.5, 1),
+        (0, 1.0, 2),
+        (1, 0.0, 2),
+        (1, 0.5, 2),
+        (1, 0.5, 3),
+        (1, 1.0, 3),
+        (2, 0.0, 3),
+        (2, 0.25 * body, 4),
+        (2, body, 5),
+        (2, body, 6),
+        (2, 1.0, 6),
+    )
+
+
+def test_now_is_the_end_and_what_is_to_come_starts_from_there():
+    ahead = (*PANELS, Panel("one", "to come", "10", "1", "replicator", 10.0, ahead=True))
+    found = path(ahead, ["start", "now", "one:+5", "one:+10"])
+    assert found[-3:] == ((3, 0.0, 1), (3, 0.5, 2), (3, 1.0, 3))
+
+
+def test_rows_stand_where_they_were_seen():
+    found = marks(of_result(over_time()).panels, ROWS)
+    body = of_result(over_time()).panels[3].body
+    assert [(m.panel, m.rows, m.selected) for m in found] == [(0, 2, False), (3, 1, False), (3, 1, True), (3, 1, False)]
+    assert [m.start for m in found] == pytest.approx([1.0, body * 2 / 6, body * 3 / 6, (1 + body) / 2])
+    assert found[2].stop == pytest.approx(body * 5 / 6)
+
+
+def test_the_mean_of_an_uncertain_number_comes_from_the_steps():
+    assert {p.name: p.n for p in of_result(over_time()).panels} == MEAN_N
+    assert [p.certain for p in of_result(over_time()).panels] == [True, False, True, True]

@@ -26,6 +26,7 @@ from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta
 
 TOLD_DRAWS = 8
+PRIOR_DRAWS = 2000
 CLASS_DRAWS = 8
 CLASS_TOLERANCE = 1e-9
 
@@ -77,6 +78,7 @@ class Account:
         self.evidence, self.moments, self.asked = evidence, tuple(moments), tuple(asked)
         self.targets = tuple(a for a, one in enumerate(asked) if not one.ahead)
         self.explored = 2 if timeline.explores else 1
+        self._prior: dict[int, tuple[Tensor, Tensor]] = {}
         self._continued: dict[str, Timeline] = {}
         self._parts: dict[int, list[tuple[list[int], Episodes, Behaviour]]] = {}
         self._refuse()
@@ -217,6 +219,14 @@ class Account:
         """log P(none_of_these | selection that no row observed, parameters) at every target, [draw, target]."""
         nothing = Emitted.nothing(len(self.moments), len(self.names)) if self.moments else None
         return self.weigh(self.chain(theta, nothing)).none
+
+    def prior_credence(self, seed: int) -> tuple[Tensor, Tensor]:
+        """Prior draws [draw, coordinate], and `none_credence` there, [draw, target]."""
+        if seed not in self._prior:
+            z = self.space.prior_draws(PRIOR_DRAWS if self.space.names else 1, seed + 3)
+            with torch.no_grad():
+                self._prior[seed] = z, self.none_credence(self.space.theta(z)).expand(len(z), -1)
+        return self._prior[seed]
 
     def log_free(self, theta: Theta, target: int) -> Tensor:
         """log P(rows up to the target | none_of_these, parameters), their own selection included, [draw]."""

@@ -18,17 +18,18 @@ from torch import Tensor
 
 from bsm.inference.fits import TooFewEffective
 from bsm.inference.importance import FEWEST_EFFECTIVE, Proposal, Sample, curvature, modes, refined, student_noise
-from bsm.inference.over_time.account import Account, Smooth, Weights, normalised
+from bsm.inference.over_time.account import PRIOR_DRAWS, Account, Smooth, Weights, normalised
 from bsm.motives.course.logs import log_sum
 
 T = TypeVar("T", bound=tuple)
 Classes = Sequence[Sequence[int]]
 CLASS_DRAWS = 8
 CHUNK = 256
+TRIED = 128  # prior draws among which the search for modes begins
+LOST = 40.0  # effective draws under which modes are searched for anew
 FEWER = 8  # draws of each component in the first look: so many times fewer
 ATTEMPTS = 6
 NEGLIGIBLE = 1e-5  # mass of a class that gets no component of its own
-PRIOR_DRAWS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +96,11 @@ def drawn(account: Account, target: int, draws: int, seed: int, smooth: bool = F
         z = account.space.prior_draws(count, seed + 3)
         return Drawn(z, torch.zeros(len(z), dtype=torch.float64), *evaluated(account, z, smooth))
     classes = account.classes(target)
-    components = _begin(account, target, classes)
+    components = _begin(account, target, classes, seed)
     few = max(draws // FEWER, 40)
     first = _sampled(account, components, [few] * len(components.centre), seed, False)
-    components, counts = _kept(first, components, classes, target, draws, few)
+    matter, counts = _kept(first, classes, target, draws, few)
+    components = components.only([*matter, len(classes)])
     best: Drawn | None = None
     for attempt in range(ATTEMPTS):
         found = _sampled(
@@ -108,7 +110,10 @@ def drawn(account: Account, target: int, draws: int, seed: int, smooth: bool = F
             best = found
         if best.effective(target) >= FEWEST_EFFECTIVE:
             break
-        components = _refined(found, components, target)
+        if found.effective(target) < LOST:
+            components, counts = _searched_again(account, found, components, target, classes, matter, counts)
+        else:
+            components = _refined(found, components, target)
     assert best is not None
     return best
 
@@ -141,19 +146,43 @@ def _target(account: Account, target: int, classes: Classes, own: Sequence[int])
     return value
 
 
-def _begin(account: Account, target: int, classes: Classes) -> Proposal:
-    """A component at the mode of each class, and last one as wide as the prior, but for the noise of rows."""
+def _begin(account: Account, target: int, classes: Classes, seed: int) -> Proposal:
+    """A component at the mode of each class, and last one as wide as the prior, but for the noise of rows.
+
+    Each search starts at the best of some prior draws and the prior median.
+    """
     spread, count = account.space.spread(), len(classes)
-    with torch.no_grad():
-        prior = account.weights(account.space.theta(account.space.prior_draws(CLASS_DRAWS, seed=1)))
-        likeliest = int(_of_classes(prior, target, classes).amax(0).argmax())
-    one = _target(account, target, classes, [likeliest])
-    mode = modes(one, account.space.centre()[None])
-    scale = curvature(one, mode, spread)
+    tried = torch.cat([account.space.centre()[None], account.space.prior_draws(TRIED, seed + 11)])
+    starts = _best(account, target, classes, tried, evaluated(account, tried, False)[0])
     every = _target(account, target, classes, range(count))
-    centres = modes(every, mode.expand(count, -1), scale.expand(count, -1, -1))
+    centres = modes(every, starts)
     found = Proposal(centres, curvature(every, centres, spread))
-    return _with_wide(account, found, likeliest, spread)
+    values = every(centres[:, None])[:, 0]
+    return _with_wide(account, found, int(torch.nan_to_num(values, nan=-torch.inf).argmax()), spread)
+
+
+def _best(account: Account, target: int, classes: Classes, z: Tensor, weights: Weights) -> Tensor:
+    """The draw at which each class's posterior density is highest, [class, coordinate]."""
+    values = account.space.log_prior(z)[:, None] + _of_classes(weights, target, classes)
+    return z[torch.nan_to_num(values, nan=-torch.inf).argmax(0)]
+
+
+def _searched_again(
+    account: Account,
+    found: Drawn,
+    components: Proposal,
+    target: int,
+    classes: Classes,
+    matter: Sequence[int],
+    counts: Sequence[int],
+) -> tuple[Proposal, list[int]]:
+    """More components, at modes next to the best draws; where hardly a draw counts the first modes were poor ones."""
+    own = [classes[c] for c in matter]
+    every = _target(account, target, own, range(len(own)))
+    centres = modes(every, _best(account, target, own, found.z, found.weights))
+    more = Proposal(centres, curvature(every, centres, account.space.spread()))
+    joined = Proposal(torch.cat([more.centre, components.centre]), torch.cat([more.scale, components.scale]))
+    return joined, [*([max(counts)] * len(own)), *counts]
 
 
 def _with_wide(account: Account, found: Proposal, likeliest: int, spread: Tensor) -> Proposal:
@@ -178,14 +207,12 @@ def _sampled(account: Account, components: Proposal, counts: Sequence[int], seed
     return Drawn(z, account.space.log_prior(z) - log_sum(density, 0), *evaluated(account, z, smooth))
 
 
-def _kept(
-    first: Drawn, components: Proposal, classes: Classes, target: int, draws: int, few: int
-) -> tuple[Proposal, list[int]]:
-    """The components that matter after a first look, the widest among them, and how many draws each gets."""
+def _kept(first: Drawn, classes: Classes, target: int, draws: int, few: int) -> tuple[list[int], list[int]]:
+    """The classes that matter after a first look, and how many draws each gets, the wide component last."""
     mass = normalised(log_sum(first.log_base[:, None] + _of_classes(first.weights, target, classes), 0)[None])[0]
     matter = [c for c in range(len(classes)) if float(mass[c]) > NEGLIGIBLE] or [0]
     counts = [max(few, int(2 * draws * float(mass[c]))) for c in matter]
-    return components.only([*matter, len(classes)]), [*counts, few]
+    return matter, [*counts, few]
 
 
 def _refined(found: Drawn, components: Proposal, target: int) -> Proposal:

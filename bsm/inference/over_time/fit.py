@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -95,25 +95,33 @@ def _filtered(
     """
     found: dict[int, Banded] = {}
     effective = {a: float("inf") for a in range(len(asked))}
-    prefix: tuple[int, ...] | None = None
-    account: Account | None = None
-    current: Drawn | None = None
-    ahead = [a for a, one in enumerate(asked) if not one.ahead]
-    for a in sorted(ahead, key=lambda a: asked[a].order(len(timeline.model.phases))):
-        rows = tuple(i for i, s in enumerate(moments) if s.order <= asked[a].upto(timeline.model))
-        if rows != prefix or account is None or current is None:
-            prefix = rows
-            some = only_rows(evidence, sorted(j for i in rows for j in moments[i].rows))
-            account = kind(timeline, some, places(timeline.model, some.rows), asked)
-            current = drawn(account, account.targets.index(a), draws, seed)
-        target = account.targets.index(a)
-        if current.effective(target) < FEWEST_EFFECTIVE:
-            current = drawn(account, target, draws, seed)
-        _refuse_unreached(asked[a], current, target)
-        check(current, target, f"filtered at {asked[a].label}")
-        effective[a] = current.effective(target)
-        found[a] = Mixed(account, current, target, seed).filtered()
+    kept: dict[int, Kept] = {}
+    for rows, group in _groups(timeline.model, moments, asked):
+        last = max(asked[a].phase for a in group)
+        if last not in kept:  # what comes after says nothing
+            kept[last] = Kept(replace(timeline.model, phases=timeline.model.phases[: last + 1]))
+        some = only_rows(evidence, sorted(j for i in rows for j in moments[i].rows))
+        own = [asked[a] for a in group]
+        account = kind(kept[last], some, places(timeline.model, some.rows), own)
+        current: Drawn | None = None
+        for target, a in enumerate(group):
+            if current is None or current.effective(target) < FEWEST_EFFECTIVE:
+                current = drawn(account, target, draws, seed)
+            _refuse_unreached(asked[a], current, target)
+            check(current, target, f"filtered at {asked[a].label}")
+            effective[a] = current.effective(target)
+            found[a] = Mixed(account, current, target, seed).filtered()
     return found, [effective[a] for a in range(len(asked))]
+
+
+def _groups(model: Model, moments: Sequence[Seen], asked: Sequence[Asked]) -> list[tuple[tuple[int, ...], list[int]]]:
+    """Asked moments that have the same rows behind them, in time; predictions left out."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    now = [a for a, one in enumerate(asked) if not one.ahead]
+    for a in sorted(now, key=lambda a: asked[a].order(len(model.phases))):
+        rows = tuple(i for i, s in enumerate(moments) if s.order <= asked[a].upto(model))
+        found.setdefault(rows, []).append(a)
+    return list(found.items())
 
 
 def _refuse_unreached(one: Asked, found: Drawn, target: int) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from bsm.inference.free import beside, integrate
 from bsm.inference.importance import Sample
 from bsm.inference.over_time.account import Account
-from bsm.inference.over_time.draws import PRIOR_DRAWS, Drawn
+from bsm.inference.over_time.draws import Drawn
 from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta
 
@@ -44,12 +44,11 @@ def outside(account: Account, found: Drawn, target: int, seed: int) -> Outside |
     if not account.competes:
         return None
     with torch.no_grad():
-        prior = account.space.prior_draws(PRIOR_DRAWS if account.space.names else 1, seed + 3)
         if account.emissions is None:
-            return _by_credence(account, prior, target, 0.0, float("inf"), seed)
+            return _by_credence(account, target, 0.0, float("inf"), seed)
         if _apart(account):
             free = integrate(_stand_in(account, target, False), 0, seed, _beside(account, found, target))
-            known = _by_credence(account, prior, target, float(free.log_evidence), float(free.effective), seed)
+            known = _by_credence(account, target, float(free.log_evidence), float(free.effective), seed)
             z = known.z.clone()
             if noise := list(account.noise):
                 z[:, noise] = free.z[torch.arange(len(z)) % len(free.z)][:, noise]
@@ -66,8 +65,9 @@ def _apart(account: Account) -> bool:
     return not selected and not moved and isinstance(mass, float)
 
 
-def _by_credence(account: Account, z: Tensor, target: int, log_rows: float, effective: float, seed: int) -> Outside:
-    credence = account.none_credence(account.space.theta(z))[:, target].expand(len(z))
+def _by_credence(account: Account, target: int, log_rows: float, effective: float, seed: int) -> Outside:
+    z, every = account.prior_credence(seed)
+    credence = every[:, target]
     total = float(log_sum(credence)) - float(torch.tensor(float(len(z))).log())
     possible = credence > -torch.inf
     weights = (

@@ -33,8 +33,10 @@ def policy(behaviour: Behaviour, theta: Theta, name: str | None = None) -> Tenso
 
 def probability(behaviour: Behaviour, factors: Factors, theta: Theta) -> Tensor:
     """P(event | do(pi)) over the contexts of the phase, every motivation and last the base policy, [draw, m + 1]."""
-    names = (*behaviour.model.motivations, None)
-    return _side_by_side([_mean(behaviour, theta, name, chances(behaviour, factors, theta, name)) for name in names])
+    names, often = (*behaviour.model.motivations, None), behaviour.frequencies(theta)
+    return _side_by_side(
+        [_mean(policy(behaviour, theta, name), chances(behaviour, factors, theta, name), often) for name in names]
+    )
 
 
 def unexplored(behaviour: Behaviour, phase: Phase) -> Tensor:
@@ -62,18 +64,18 @@ def before_exploration(behaviour: Behaviour, factors: Factors, hidden: Tensor, t
 
     So selection has no gradient towards or away from what was never tried.
     """
-    names = (*behaviour.model.motivations, None)
+    names, often = (*behaviour.model.motivations, None), behaviour.frequencies(theta)
     usual = (policy(behaviour, theta) * chances(behaviour, factors, theta)).sum(-1, keepdim=True)
     parts = []
     for name in names:
         values = torch.where(hidden, usual, chances(behaviour, factors, theta, name))
-        parts.append(_mean(behaviour, theta, name, values))
+        parts.append(_mean(policy(behaviour, theta, name), values, often))
     return _side_by_side(parts)
 
 
-def _mean(behaviour: Behaviour, theta: Theta, name: str | None, values: Tensor) -> Tensor:
-    """Mean over contexts and actions, [draw]."""
-    return ((policy(behaviour, theta, name) * values).sum(-1) * behaviour.frequencies(theta)).sum(-1)
+def _mean(pi: Tensor, values: Tensor, often: Tensor) -> Tensor:
+    """Mean over contexts, that come so `often`, and actions, [draw]."""
+    return ((pi * values).sum(-1) * often).sum(-1)
 
 
 def _side_by_side(columns: Sequence[Tensor]) -> Tensor:

@@ -42,11 +42,11 @@ def _ends(edges: Iterable[tuple[str, str]]) -> set[str]:
 def over_time(results: Sequence[OverTime], model: Model) -> Iterator[Picture]:
     """Influence and odds given a ledger, of the first subject of each result over time of this model."""
     from bsm.figures.over_time.pictures import of_tracks
-    from bsm.figures.over_time.tracks import of_result
+    from bsm.figures.over_time.tracks import headline_reference, of_result
 
     for result in results:
         if result.about["model"] == model.name:
-            for picture in of_tracks(of_result(result)):
+            for picture in of_tracks(of_result(result, reference=headline_reference(model))):
                 yield replace(picture, name=f"{picture.name}-given-rows")
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bsm.figures.over_time import captions
-from bsm.figures.over_time.tracks import Tracks, of_model, of_result
+from bsm.figures.over_time.tracks import Tracks, of_model, of_result, selecting_phases
 from bsm.figures.picture import Picture
 from bsm.figures.theme import Theme
 
@@ -73,7 +73,7 @@ def _attribution(model: Model) -> Iterator[Picture]:
 def _unrolled(model: Model) -> Iterator[Picture]:
     from bsm.figures.over_time.unrolled import slices, unrolled
 
-    if any(p.selections != 0.0 for p in model.phases):
+    if selecting_phases(model):
         found = slices(model)
         title = f"{model.name} over time as one network"
         yield Picture("unrolled", title, captions.unrolled(found), partial(_draw, unrolled, found))

@@ -180,7 +180,7 @@ def _own(given: Axes, theme: Theme, found: Sweeps, bar: bool) -> None:
             given.plot([low, high], [1 + 5.0 / STACK] * 2, linewidth=3.5, solid_capstyle="butt", label="own", **look)
         else:
             given.plot([low], [1 + 5.0 / STACK], marker="v", markersize=5.0, linestyle="none", label="own", **look)
-    else:
+    elif theme.name != "grey":  # where bands are grey as well
         given.axvspan(low, high, color=theme.accent, alpha=0.08, linewidth=0, zorder=1)
     for end in {low, high}:
         given.axvline(end, color=theme.accent, linewidth=0.8, linestyle=(0, (2.5, 1.5)), zorder=5)

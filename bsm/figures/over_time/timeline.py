@@ -69,12 +69,12 @@ def laid_out(panels: Sequence[Panel], wide: float) -> Axis:
 
 def _narrow(panel: Panel) -> float:
     words = max(text_width(word, SMALL * 1.06, "bold") for word in spoken(panel.name).split())
-    words = max(words, *(text_width(word, SMALL) for word in panel.kind.split()))
+    words = max(words, *(text_width(word, SMALL) for word in spoken(panel.kind).split()))
     return min(MOST_NARROW, max(LEAST, words + 2 * AWAY + 2.0))
 
 
 def _head(panel: Panel, room: float, mixed: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    kind = f"{panel.kind}, to come" if panel.ahead and panel.kind != "to come" else panel.kind
+    kind = spoken(panel.kind)
     plain = [kind, f"n = {panel.written}" + (f", η = {panel.eta}" if panel.selects else "")]
     plain += [panel.dynamics] if mixed and panel.selects else []
     plain += [many(len(panel.gates), "gate")] if panel.gates else []

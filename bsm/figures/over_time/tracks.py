@@ -61,26 +61,42 @@ class Tracks:
 
 def wanted(model: Model, parts: int = PARTS) -> list[str]:
     """Moments that these figures need of `bsm.posterior(model, ledger, at=...)`: so many parts of each phase."""
-    found = [START]
+    selecting, found = selecting_phases(model), [START]
     for phase in model.phases:
-        if phase.selections != 0.0:
+        if phase.name in selecting:
             last = parts + bool(phase.gates)
             found += [f"{phase.name}:{100 * j / parts:g}%" for j in range(1, last)]
         found.append(phase.name)
     return found
 
 
+def selecting_phases(model: Model) -> tuple[str, ...]:
+    """Names of the phases that have selections, at the prior medians of parameters."""
+    from bsm.motives.theta import central
+
+    theta = central(model)
+    return tuple(p.name for p in model.phases if float(theta.of(p.selections)) > 0)
+
+
+def headline_reference(model: Model | None) -> str | None:
+    """The motivation with which a model's headline compares, if it has one."""
+    return model.headline.reference if model and model.headline else None
+
+
 # --- from a result -----------------------------------------------------------------------------------------
 
 
 def of_result(result: OverTime, subject: str | None = None, reference: str | None = None) -> Tracks:
-    """The tracks of one subject, the first if none is named; everything is read off the result's tree."""
+    """The tracks of one subject, the first if none is named; every number is read off the result's tree.
+
+    Log odds are against the reference of the model's headline, where the result has its model, else the first name.
+    """
     about = result.about
     subject = subject or result.subjects[0]
     if subject not in result.subjects:
         raise KeyError(f"{subject!r} is not a subject of this result; it has {list(result.subjects)}")
     names = tuple(n for n in result.names if n in about["families"])
-    reference = chosen(reference, names)
+    reference = chosen(reference or headline_reference(result.model), names)
     data = result.data.sel(subject=subject)
     panels = panels_of(about["phases"], _means(result), _ahead(result))
     draws = result.draws["smoothed_probability"].sel(subject=subject).isel(chain=0).values  # [draw, moment, m + 1]
@@ -164,8 +180,7 @@ def of_model(model: Model, reference: str | None = None, draws: int = DRAWS) -> 
 
     space = Space.of(model.parameters)
     labels, names = wanted(model), tuple(model.motivations)
-    asked = reference or (model.headline.reference if model.headline else None)
-    reference = chosen(asked, names)
+    reference = chosen(reference or headline_reference(model), names)
     positions = {p.name: i for i, p in enumerate(model.phases)}
     with torch.no_grad():
         found = course(model, space.theta(space.prior_draws(draws if space.names else 1, SEED)))

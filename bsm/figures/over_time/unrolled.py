@@ -17,6 +17,7 @@ from bsm.figures import graph as g
 from bsm.figures.labels import spoken, text_width, wrapped
 from bsm.figures.layout import Box
 from bsm.figures.over_time.columns import Columns, columns, parted
+from bsm.figures.over_time.tracks import selecting_phases
 from bsm.figures.routes import Point
 from bsm.figures.shapes import border, outline
 from bsm.figures.theme import DOUBLE, HEAD, LIGHT, SMALL, RoleStyle, Theme, figure, write
@@ -51,8 +52,9 @@ def slices(model: Model) -> Slices:
     """
     from bsm.motives.unrolled import unroll
 
-    selecting = [p.name for p in model.phases if p.selections != 0.0]
-    counts = {selecting[0]: MOST} if len(selecting) == 1 else {n: int(n in selecting[:MOST]) for n in selecting}
+    selecting = selecting_phases(model)
+    counts = {p.name: int(p.name in selecting[:MOST]) for p in model.phases}
+    counts |= {selecting[0]: MOST} if len(selecting) == 1 else {}
     phases = tuple(replace(p, eta=1.0, dynamics="replicator") for p in model.phases)
     roles = {name: node.role for name, node in model.nodes.items()}
     wanted = (Role.CONTEXT, Role.ACTION, Role.SELECTION)

@@ -60,12 +60,18 @@ def test_the_layers_of_a_stack_are_as_high_as_the_shares():
     x = axis.at(1, 0.5)  # training:50%, where nothing jumps
     k = found.moments.index("training:50%")
     for axes, curves in ((first, found.share), (second, found.credence)):
-        drawn = layers(axes)
+        drawn, foot = layers(axes), 0.0
         for m, name in enumerate(found.names):
             if name == NONE and axes is first:
                 assert name not in drawn
                 continue
             assert heights(drawn[name], x) == pytest.approx(curves.middle[k, m], abs=1e-9)
+        for name in stacked_in(found.names, found.families):
+            if name in drawn:  # each stands on the one below
+                at = drawn[name][np.isclose(drawn[name][:, 0], x)][:, 1]
+                assert at.min() == pytest.approx(foot, abs=1e-9)
+                foot = at.max()
+        assert foot == pytest.approx(1.0)
 
 
 def rows(figure) -> list:

@@ -21,8 +21,10 @@ from bsm.figures.over_time.sweep import Sweeps, sweep, sweeps
 from bsm.figures.over_time.tracks import Curves
 from bsm.figures.over_time.unrolled import slices, unrolled
 from bsm.figures.theme import THEMES
+from bsm.inference.parameters import Space
 from bsm.motives.course import course
 from bsm.motives.diversity import threshold
+from bsm.questions.attribution import attribution as account
 from bsm.spec.load import load
 from tests.figures.over_time.examples import MODELS, phased, words_in
 
@@ -108,6 +110,14 @@ def test_bars_add_up_to_the_log_odds():
     parts = [f"{head}: {part}" for head, own in found.groups for part in own]
     total = sum(found.middle[name] for name in parts)
     np.testing.assert_allclose(total, found.middle["total"], atol=1e-9)
+    space = Space.of(phased().parameters)
+    with torch.no_grad():
+        table = (
+            account(phased(), theta=space.theta(space.prior_draws(20, 11))).table().set_index(["part", "motivation"])
+        )
+    for part in (*parts, "total"):
+        for k, name in enumerate(found.names):
+            assert found.middle[part][k] == pytest.approx(table.loc[(part, name), "nats"], abs=1e-9)
     assert [head for head, _ in found.groups] == ["training", "audit", "deployment"]  # the prior is even here
     assert found.middle["audit: logs looked through"][0] == 0  # the reference
     assert found.middle["audit: logs looked through"][1] == pytest.approx(2 * np.log(0.9 / 0.5), abs=1e-9)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from bsm.figures.over_time.panels import Panel, marks, path
-from bsm.figures.over_time.tracks import log_odds, of_model, of_result, wanted
+from bsm.figures.over_time.tracks import log_odds, of_model, of_result, selecting_phases, wanted
 from bsm.inference.over_time.asked import asked
 from bsm.inference.parameters import Space
 from bsm.motives.course import Moment, course
+from bsm.spec.model import Headline
 from tests.figures.over_time.examples import MEAN_N, ROWS, over_time, phased
 
 
@@ -107,3 +110,19 @@ def test_rows_stand_where_they_were_seen():
 def test_the_mean_of_an_uncertain_number_comes_from_the_steps():
     assert {p.name: p.n for p in of_result(over_time()).panels} == MEAN_N
     assert [p.certain for p in of_result(over_time()).panels] == [True, False, True, True]
+
+
+def test_a_parameter_that_is_zero_selects_nothing():
+    model = phased()
+    none = replace(model, parameters={**model.parameters, "n": replace(model.parameters["n"], value=0.0, prior=None)})
+    assert selecting_phases(none) == ("deployment",)
+    assert [m for m in wanted(none) if m.startswith("training")] == ["training"]
+
+
+def test_odds_are_against_the_reference_of_the_headline():
+    result, model = over_time(), phased()
+    other = list(model.motivations)[3]
+    told = replace(model, headline=Headline(motivations=(other,), reference=other, subject="ai", says="made up"))
+    assert of_result(result).reference == next(iter(model.motivations))
+    assert of_result(replace(result, model=told)).reference == other
+    assert of_model(told, draws=4).reference == other

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,8 +15,9 @@ from bsm.inference.over_time.asked import Asked
 from bsm.inference.over_time.building import ahead, chain
 from bsm.inference.over_time.chain import Chain
 from bsm.inference.over_time.emissions import Emissions, Emitted
-from bsm.inference.over_time.places import Seen, is_before, past_part
+from bsm.inference.over_time.places import Seen
 from bsm.inference.over_time.refused import refuse
+from bsm.inference.over_time.weights import Smooth, Weights, difference, normalised
 from bsm.inference.parameters import Space
 from bsm.motives.compile import Behaviour, references
 from bsm.motives.course import Course, Timeline
@@ -26,41 +25,8 @@ from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta
 
 TOLD_DRAWS = 8
-PRIOR_DRAWS = 2000
 CLASS_DRAWS = 8
 CLASS_TOLERANCE = 1e-9
-
-
-class Weights(NamedTuple):
-    """Log weights in nats at every target: the asked moments (none ahead), and last of all now with all rows.
-
-    A draw weighs log_sum(named) - before: rows and selection up to the target, less the selection that no row
-    observed, which compares the patterns inside one AI and says nothing of parameters. `none` is the same for
-    none_of_these before its rows.
-    """
-
-    named: Tensor  # [draw, target, m], less `before`
-    none: Tensor  # [draw, target], less `before`
-    reached: Tensor  # [draw, target], whether the phase has so many selections
-
-    @property
-    def log_weight(self) -> Tensor:
-        """[draw, target]; -inf where impossible or not reached."""
-        return log_sum(self.named)
-
-    def probabilities(self) -> Tensor:
-        """P(motivation | named, rows up to the target, parameters), [draw, target, m]; 0 where impossible."""
-        return normalised(self.named)
-
-
-class Smooth(NamedTuple):
-    """P(motivation | named, all rows, all selection, parameters) at asked moments, [draw, asked, m].
-
-    `gain` [draw, asked]: nats that selection after now adds to the odds of none_of_these; 0 but for moments ahead.
-    """
-
-    named: Tensor
-    gain: Tensor
 
 
 class Account:
@@ -78,7 +44,7 @@ class Account:
         self.evidence, self.moments, self.asked = evidence, tuple(moments), tuple(asked)
         self.targets = tuple(a for a, one in enumerate(asked) if not one.ahead)
         self.explored = 2 if timeline.explores else 1
-        self._prior: dict[int, tuple[Tensor, Tensor]] = {}
+        self.kept_credence: dict[int, tuple[Tensor, Tensor]] = {}  # by seed, of `none.prior_credence`
         self._continued: dict[str, Timeline] = {}
         self._parts: dict[int, list[tuple[list[int], Episodes, Behaviour]]] = {}
         self._refuse()
@@ -171,7 +137,7 @@ class Account:
                 continue
             later, none = ahead(course, self.explored, one, now), ahead(course, self.explored, one, nobody)
             values.append(normalised(later))
-            gains.append(_difference(log_sum(none) - log_sum(nobody), log_sum(later) - log_sum(now)))
+            gains.append(difference(log_sum(none) - log_sum(nobody), log_sum(later) - log_sum(now)))
         joined = torch.stack([v.unflatten(1, (-1, self.explored)).sum(-1)[:, :-1] for v in values], 1)
         return weights, Smooth(joined, torch.stack(gains, 1))
 
@@ -220,39 +186,6 @@ class Account:
         nothing = Emitted.nothing(len(self.moments), len(self.names)) if self.moments else None
         return self.weigh(self.chain(theta, nothing)).none
 
-    def prior_credence(self, seed: int) -> tuple[Tensor, Tensor]:
-        """Prior draws [draw, coordinate], and `none_credence` there, [draw, target]."""
-        if seed not in self._prior:
-            z = self.space.prior_draws(PRIOR_DRAWS if self.space.names else 1, seed + 3)
-            with torch.no_grad():
-                self._prior[seed] = z, self.none_credence(self.space.theta(z)).expand(len(z), -1)
-        return self._prior[seed]
-
-    def log_free(self, theta: Theta, target: int) -> Tensor:
-        """log P(rows up to the target | none_of_these, parameters), their own selection included, [draw]."""
-        if self.emissions is None:
-            return torch.zeros(1, dtype=torch.float64)
-        if target == len(self.targets):
-            return self.emissions.log_free(theta, len(self.moments))
-        one = self.asked[self.targets[target]]
-        n = theta.of(self.model.phases[one.phase].selections) if self.model.phases and one.phase >= 0 else None
-        position = torch.zeros(1, dtype=torch.float64) if n is None or one.end else one.position(n).detach()
-        before = torch.stack([is_before(s, one, position) for s in self.moments], 1)
-        part = torch.stack([past_part(s, one, position) for s in self.moments], 1)
-        total = torch.zeros(len(position), dtype=torch.float64)
-        for d in range(len(position)):  # rows are in time, so that those before are the first so many
-            count = int(before[d].sum())
-            some = (
-                theta
-                if len(position) == 1
-                else Theta({k: v[d : d + 1] if len(v) > 1 else v for k, v in theta.values.items()})
-            )
-            value = self.emissions.log_free(some, count, float(part[d, count - 1]) if count else 1.0)
-            if len(position) == 1:
-                return value
-            total[d] = value[0]
-        return total
-
     # --- which parameters matter --------------------------------------------------------------------------
 
     def _told(self) -> tuple[str, ...]:
@@ -282,22 +215,3 @@ class Account:
     def noise(self) -> tuple[int, ...]:
         """Coordinates of the noise in `space`."""
         return tuple(i for i, n in enumerate(self.space.names) if n in self._noise)
-
-
-def _difference(a: Tensor, b: Tensor) -> Tensor:
-    """a - b where both may have been -inf - -inf: none of it then."""
-    return torch.where(torch.isnan(a), -torch.inf, torch.where(torch.isnan(a), 0.0, a) - b)
-
-
-def normalised(log_weights: Tensor) -> Tensor:
-    """Probabilities along the last axis; zeros where nothing is left."""
-    total = log_sum(log_weights)[..., None]
-    gone = total == -torch.inf
-    return torch.where(gone, 0.0, (log_weights - torch.where(gone, 0.0, total)).exp())
-
-
-def only_rows(evidence: Evidence, rows: Sequence[int]) -> Evidence:
-    """Some of the rows, in ledger order, with the uncertain numbers of these rows alone."""
-    kept = tuple(evidence.rows[j] for j in sorted(rows))
-    used = references(tuple((r.rho, r.n_eff, r.fpr, r.fnr) for r in kept))
-    return replace(evidence, rows=kept, parameters={n: p for n, p in evidence.parameters.items() if n in used})

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from bsm.evidence.episodes import Rates
-from bsm.inference.over_time.account import Smooth, Weights
 from bsm.inference.over_time.emissions import repeated
 from bsm.inference.over_time.mixture import Mixture, mixed, seen_at
 from bsm.inference.over_time.shares import place
+from bsm.inference.over_time.weights import Smooth, Weights
 from bsm.motives.compile import references
 from bsm.motives.course import Course
 from bsm.motives.course.logs import log_of, log_sum

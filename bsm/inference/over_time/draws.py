@@ -18,7 +18,8 @@ from torch import Tensor
 
 from bsm.inference.fits import TooFewEffective
 from bsm.inference.importance import FEWEST_EFFECTIVE, Proposal, Sample, curvature, modes, refined, student_noise
-from bsm.inference.over_time.account import PRIOR_DRAWS, Account, Smooth, Weights, normalised
+from bsm.inference.over_time.account import Account
+from bsm.inference.over_time.weights import Smooth, Weights, normalised
 from bsm.motives.course.logs import log_sum
 
 T = TypeVar("T", bound=tuple)
@@ -29,6 +30,7 @@ TRIED = 128  # prior draws among which the search for modes begins
 LOST = 40.0  # effective draws under which modes are searched for anew
 FEWER = 8  # draws of each component in the first look: so many times fewer
 ATTEMPTS = 6
+PRIOR_DRAWS = 2000  # where no row has anything to say
 NEGLIGIBLE = 1e-5  # mass of a class that gets no component of its own
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from bsm.engine import ImpossibleEvidence
 from bsm.evidence.ledger import Evidence
 from bsm.inference.importance import FEWEST_EFFECTIVE
-from bsm.inference.over_time.account import Account, only_rows
+from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.asked import Asked
 from bsm.inference.over_time.dirichlet import Dirichlet
 from bsm.inference.over_time.draws import Drawn, check, drawn
@@ -21,6 +21,7 @@ from bsm.inference.over_time.mixture import Mixture
 from bsm.inference.over_time.places import Seen, places
 from bsm.inference.over_time.timeline import Kept
 from bsm.inference.over_time.votes import Votes
+from bsm.inference.over_time.weights import only_rows
 from bsm.inference.parallel import one_thread
 from bsm.motives.course import Timeline
 from bsm.spec.model import Model, SpecError

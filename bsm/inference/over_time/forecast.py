@@ -10,7 +10,9 @@ import numpy as np
 import torch
 
 from bsm.inference.over_time.mixed import BAND
+from bsm.inference.over_time.timeline import Kept
 from bsm.motives.compile import Behaviour
+from bsm.motives.course.continuity import Divergence, Where, divergence
 from bsm.motives.course.forecast import Event, event_of, situation
 from bsm.motives.course.forecast import forecast as by_shares
 from bsm.motives.theta import Theta, central
@@ -66,12 +68,7 @@ def forecast(
     at, subject = chosen(found, at, subject)
     wanted = event_of(model, event)
     theta = parameters(found, model, subject)
-    values = found.draws["smoothed_probability"].sel(subject=subject, moment=at).values[0]
-    total = torch.from_numpy(values[:, :-1].sum(-1))
-    if not bool((total > 0).any()):
-        raise SpecError(f"at {at} none_of_these has probability 1: no named motivation is left to forecast by")
-    named = torch.from_numpy(values[:, :-1].copy()) / torch.where(total > 0, total, 1.0)[:, None]
-    named = torch.where((total > 0)[:, None], named, 1 / named.shape[1])  # of no weight
+    named, total = given_named(found, at, subject)
     who = Behaviour(model)
     where = who.support if context is None else situation(model, context)
     with torch.no_grad():
@@ -93,6 +90,31 @@ def forecast(
         predicted=bool(found.data["predicted"].sel(moment=at)),
         draws=draws[weights > 0],
     )
+
+
+def apart(
+    found: Labelled, training: Where = None, deployment: Where = None, at: str | None = None, subject: str | None = None
+) -> Divergence:
+    """As `OverTime.divergence`."""
+    model, _ = found.needs()
+    at, subject = chosen(found, at, subject)
+    named, _ = given_named(found, at, subject)
+    with torch.no_grad():
+        return divergence(Kept(model), parameters(found, model, subject), named, training, deployment)
+
+
+def given_named(found: Labelled, at: str, subject: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """P(motivation | named) at every draw [draw, m], and what each draw leaves to the named, [draw].
+
+    Raises:
+        SpecError: no draw leaves them anything.
+    """
+    values = found.draws["smoothed_probability"].sel(subject=subject, moment=at).values[0]
+    total = torch.from_numpy(values[:, :-1].sum(-1))
+    if not bool((total > 0).any()):
+        raise SpecError(f"at {at} none_of_these has probability 1: no named motivation is left to forecast by")
+    named = torch.from_numpy(values[:, :-1].copy()) / torch.where(total > 0, total, 1.0)[:, None]
+    return torch.where((total > 0)[:, None], named, 1 / named.shape[1]), total  # the even ones have no weight
 
 
 def chosen(found: Labelled, at: str | None, subject: str | None) -> tuple[str, str]:

@@ -11,12 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bsm.inference.over_time.account import Account, Smooth, Weights
+from bsm.inference.fits import TooFewEffective
+from bsm.inference.importance import FEWEST_EFFECTIVE
+from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.draws import Drawn, evaluated
-from bsm.inference.over_time.none import outside
+from bsm.inference.over_time.none import log_free, outside
+from bsm.inference.over_time.weights import Smooth, Weights
 
 POOLED = 200  # equal-weight draws at which bands are taken
 BAND = (0.05, 0.95)
+NEGLIGIBLE = 1e-3  # probability of none_of_these under which its effective draws do not matter
 FAR = -20.0  # log odds under which free behaviour need not be reckoned draw by draw
 
 
@@ -37,6 +41,11 @@ class Mixed:
         self.account, self.found, self.target, self.seed = account, found, target, seed
         self.weights = found.normalised(target)
         self.outside = outside(account, found, target, seed)
+        if self.outside and self.none > NEGLIGIBLE and self.outside.effective < FEWEST_EFFECTIVE:
+            raise TooFewEffective(
+                f"none_of_these: {self.outside.effective:.0f} effective draws, fewer than {FEWEST_EFFECTIVE:.0f}; give "
+                "fewer uncertain parameters, or narrower priors"
+            )
         self._pool()
 
     def _pool(self) -> None:
@@ -126,7 +135,7 @@ class Mixed:
         else:
             distinct, where = self.pooled[:1], torch.zeros(len(self.pooled), dtype=torch.long)
         with torch.no_grad():
-            free = self.account.log_free(self.account.space.theta(distinct), self.target)
+            free = log_free(self.account, self.account.space.theta(distinct), self.target)
         return gap + free.expand(len(distinct))[where]
 
     def _reaches(self, a: int) -> Tensor:

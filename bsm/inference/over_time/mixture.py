@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from bsm.evidence.episodes import Rates
-from bsm.inference.over_time.account import Account, Smooth, Weights
+from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.asked import Asked
 from bsm.inference.over_time.places import Seen, is_before, past_part
 from bsm.inference.over_time.refused import refuse_rows
 from bsm.inference.over_time.shares import place
 from bsm.inference.over_time.timeline import Kept
+from bsm.inference.over_time.weights import Smooth, Weights
 from bsm.motives.course import Course, Moment, continued
 from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta

@@ -19,10 +19,12 @@ from bsm.inference.free import beside, integrate
 from bsm.inference.importance import Sample
 from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.draws import Drawn
+from bsm.inference.over_time.places import is_before, past_part
 from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta
 
 KEPT = 50
+PRIOR_DRAWS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,7 @@ def _apart(account: Account) -> bool:
 
 
 def _by_credence(account: Account, target: int, log_rows: float, effective: float, seed: int) -> Outside:
-    z, every = account.prior_credence(seed)
+    z, every = prior_credence(account, seed)
     credence = every[:, target]
     total = float(log_sum(credence)) - float(torch.tensor(float(len(z))).log())
     possible = credence > -torch.inf
@@ -88,15 +90,15 @@ def _stand_in(account: Account, target: int, together: bool) -> Any:
     def credence(theta: Theta) -> Tensor:
         return account.none_credence(theta)[:, target, None] if together else zero
 
-    def log_free(z: Tensor, _: int) -> Tensor:
-        return account.log_free(account.space.theta(z), target).detach().expand(len(z))
+    def free(z: Tensor, _: int) -> Tensor:
+        return log_free(account, account.space.theta(z), target).detach().expand(len(z))
 
     return SimpleNamespace(
         space=account.space,
         model=replace(account.model, phases=phases),
         episodes=SimpleNamespace(rows=account.evidence.rows),
         log_credence=credence,
-        log_free=log_free,
+        log_free=free,
     )
 
 
@@ -105,3 +107,38 @@ def _beside(account: Account, found: Drawn, target: int) -> Any:
     if not bool((found.log_weights(target) > -torch.inf).any()):
         sample = Sample(found.z[None], torch.zeros(1, len(found.z), dtype=torch.float64))
     return beside(_stand_in(account, target, not _apart(account)), sample)
+
+
+def prior_credence(account: Account, seed: int) -> tuple[Tensor, Tensor]:
+    """Prior draws [draw, coordinate], and `none_credence` there, [draw, target]."""
+    if seed not in account.kept_credence:
+        z = account.space.prior_draws(PRIOR_DRAWS if account.space.names else 1, seed + 3)
+        with torch.no_grad():
+            account.kept_credence[seed] = z, account.none_credence(account.space.theta(z)).expand(len(z), -1)
+    return account.kept_credence[seed]
+
+
+def log_free(account: Account, theta: Theta, target: int) -> Tensor:
+    """log P(rows up to the target | none_of_these, parameters), their own selection included, [draw]."""
+    if account.emissions is None:
+        return torch.zeros(1, dtype=torch.float64)
+    if target == len(account.targets):
+        return account.emissions.log_free(theta, len(account.moments))
+    one = account.asked[account.targets[target]]
+    n = theta.of(account.model.phases[one.phase].selections) if account.model.phases and one.phase >= 0 else None
+    position = torch.zeros(1, dtype=torch.float64) if n is None or one.end else one.position(n).detach()
+    before = torch.stack([is_before(s, one, position) for s in account.moments], 1)
+    part = torch.stack([past_part(s, one, position) for s in account.moments], 1)
+    total = torch.zeros(len(position), dtype=torch.float64)
+    for d in range(len(position)):  # rows are in time, so that those before are the first so many
+        count = int(before[d].sum())
+        some = (
+            theta
+            if len(position) == 1
+            else Theta({k: v[d : d + 1] if len(v) > 1 else v for k, v in theta.values.items()})
+        )
+        value = account.emissions.log_free(some, count, float(part[d, count - 1]) if count else 1.0)
+        if len(position) == 1:
+            return value
+        total[d] = value[0]
+    return total

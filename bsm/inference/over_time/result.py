@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bsm.inference.over_time.forecast import Forecast, forecast
+from bsm.inference.over_time.forecast import Forecast, apart, forecast
 from bsm.inference.over_time.labelled import Labelled
 from bsm.inference.over_time.paths import Paths, most_probable, sampled
 from bsm.inference.over_time.words import as_text
+from bsm.motives.course.continuity import Divergence, Where
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,6 +52,19 @@ class OverTime(Labelled):
     def sample_paths(self, subject: str | None = None, count: int = 100, seed: int = 0) -> Paths:
         """Paths drawn from their posterior given all rows, parameters drawn too."""
         return sampled(self, subject, count, seed)
+
+    def divergence(
+        self, training: Where = None, deployment: Where = None, at: str | None = None, subject: str | None = None
+    ) -> Divergence:
+        """KL(behaviour in training || in deployment) of every motivation and family, in nats, at posterior draws.
+
+        Args:
+            training: a phase, or a situation (context -> state), as in `bsm.motives.course.continuity.divergence`.
+            deployment: the same.
+            at: the moment whose probabilities weigh the members of a family; the last when absent.
+            subject: one of `subjects`; the first when absent.
+        """
+        return apart(self, training, deployment, at, subject)
 
     def __str__(self) -> str:
         return as_text(self)

@@ -79,6 +79,21 @@ def test_a_forecast_has_a_band_over_parameters_and_survives_saving(tmp_path):
     assert again.sample_paths(count=3).states.shape == (3, 1)
 
 
+def test_divergence_weighs_families_by_what_is_known():
+    from bsm.motives.course import course
+
+    model = drifting(still())
+    found = bsm.posterior(model, ledger(model, *ROWS), at=["now"])
+    kl = found.divergence({"c": "u"}, {"c": "v"})
+    wanted = course(model).divergence({"c": "u"}, {"c": "v"})
+    np.testing.assert_allclose(kl.motivations[0], wanted.motivations[0], atol=1e-12)
+    named = values(found, "smoothed", "now")[:-1] / values(found, "smoothed", "now")[:-1].sum()
+    for family, value in kl.families.items():
+        own = [i for i, m in enumerate(model.motivations) if found.about["families"][m] == family]
+        weights = named[own] / named[own].sum()
+        assert float(value[0]) == pytest.approx(float(weights @ wanted.motivations[0, own].numpy()), abs=1e-12)
+
+
 def test_what_was_not_asked_about_is_refused():
     model = drifting(still())
     found = bsm.posterior(model, ledger(model, *ROWS), at=["now"])

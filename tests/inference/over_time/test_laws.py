@@ -10,7 +10,7 @@ import torch
 
 import bsm
 from bsm.engine import ImpossibleEvidence
-from bsm.inference.over_time import OverTime
+from bsm.inference.over_time import OverTime, posterior_over_time
 from bsm.inference.over_time.asked import asked, spread
 from bsm.spec.model import Drift, SpecError
 from tests.inference.examples import ledger, small, training
@@ -89,7 +89,7 @@ def test_within_monte_carlo_error_where_parameters_are_uncertain():
 @pytest.mark.parametrize("uncertain", [False, True])
 def test_filtered_is_smoothed_at_the_last_moment(uncertain):
     model = drifting(still(**(UNCERTAIN if uncertain else {})))
-    found = bsm.posterior(model, ledger(model, ROWS[0]), at=["tr:50%", "now"], draws=200)
+    found = posterior_over_time(model, ledger(model, ROWS[0]), ["tr:50%", "now"], draws=200, beside=False)
     atol = 1e-12 if not uncertain else 0.02
     np.testing.assert_allclose(values(found, "filtered", "now"), values(found, "smoothed", "now"), atol=atol)
     assert float(abs(values(found, "filtered", "tr:50%") - values(found, "smoothed", "tr:50%")).max()) > 1e-3
@@ -160,7 +160,7 @@ def test_prediction_is_the_course_of_what_is_known_now():
 def test_the_same_seed_gives_the_same_numbers():
     model = drifting(still(**UNCERTAIN))
     evidence = ledger(model, ROWS[0])
-    runs = [bsm.posterior(model, evidence, at=["tr:50%", "now"], draws=100, seed=s) for s in (3, 3, 4)]
+    runs = [posterior_over_time(model, evidence, ["tr:50%", "now"], draws=60, seed=s, beside=False) for s in (3, 3, 4)]
     for name in ("filtered", "smoothed", "smoothed_low", "share"):
         np.testing.assert_array_equal(runs[0].data[name], runs[1].data[name])
     assert bool((runs[0].data["smoothed"] != runs[2].data["smoothed"]).any())

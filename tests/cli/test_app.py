@@ -15,7 +15,7 @@ from bsm.cli.app import Commands, is_told, words_of
 from bsm.spec.model import SpecError
 from tests.cli.commands import ROOT, TINY, bsm, printed, told
 
-COMMANDS = ["run", "ask", "fitness", "show", "check", "new", "evidence", "schema"]
+COMMANDS = ["run", "at", "ask", "fitness", "show", "check", "new", "evidence", "schema"]
 
 
 def test_help_lists_every_command_in_order_of_use():

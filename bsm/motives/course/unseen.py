@@ -55,7 +55,7 @@ def refuse_rows_inside(timeline: Timeline, phases: Mapping[str, int]) -> None:
     ]
     raise SpecError(
         f"rows of the ledger lie inside {list(phases)}, and {', '.join(why)}: what a row says then depends on when it "
-        "was seen; ask for the posterior with at=..., which follows motivations through time"
+        "was seen; `bsm at MODEL` (in Python: bsm.posterior(..., at=...)) follows motivations through time"
     )
 
 

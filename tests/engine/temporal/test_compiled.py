@@ -55,7 +55,7 @@ def test_a_split_exponential_is_the_exponential(x):
     assert 0.7 < m < 1.42
     getcontext().prec = 50
     error = Decimal(m).ln() + Decimal(n) * Decimal(2).ln() - Decimal(x)
-    assert abs(float(error)) < 1e-15 + 1e-16 * abs(x)
+    assert abs(float(error)) < 1e-15 + 2.3e-16 * abs(x)  # a unit in the last place of x
 
 
 @given(st.floats(2.3e-308, 1e308))

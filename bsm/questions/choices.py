@@ -26,7 +26,7 @@ NOT_AVAILABLE = (
         "name": "mixture reading",
         "about": "reading",
         "why": "shares of several patterns inside one AI (Dirichlet alpha above zero) need variation between AIs or "
-        "between samples of one item; the reading belongs to later work and is not guessed at here",
+        "between samples of one item; `bsm at MODEL --reading mixture` answers under it, at any moment",
     },
 )
 

@@ -1,7 +1,7 @@
 """Run the notebooks and write the executed .ipynb beside each .py.
 
 Use: `python notebooks/refresh.py [notebooks/NN_question.py ...]`. The same source and the same results give
-the same file: cells are numbered, and no times are recorded.
+the same file: cells are numbered, no times are recorded, and what a cell prints is one piece however it came.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def executed(source: Path) -> nbformat.NotebookNode:
         km=AsyncKernelManager(kernel_name="python3", transport="ipc"),
         timeout=600,
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(HERE.parent)}},
     )
     return client.execute()

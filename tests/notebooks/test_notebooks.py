@@ -14,7 +14,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
-LONG = {"02_alignment_faking"}  # runs the main job
+LONG = {"02_alignment_faking", "03_influence_over_time"}  # run whole analyses
 ABOVE_A_MINUTE = pytest.mark.slow
 
 

@@ -15,6 +15,9 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 # torch comes first and alone, so that a wheel or an index of this machine is used as it is.
 TORCH ?= torch==2.13.0
 
+# One worker per core, each file whole on one of them (make test WORKERS= runs in this process, as a debugger needs).
+WORKERS ?= -n auto --maxprocesses=8 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-gpu lint notebooks evidence check check-engine figures look bench bench-gpu training clean
 
@@ -36,10 +39,10 @@ demo: $(STAMP) ## the main job: motivations behind published alignment-faking re
 	$(BIN)/bsm run models/alignment_faking --out $(OUT)
 
 test: $(STAMP) ## the tests (ARGS="-k name" to choose)
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q $(WORKERS) $(ARGS)
 
 test-slow: $(STAMP) ## the tests that take minutes
-	$(BIN)/python -m pytest -q -m slow $(ARGS)
+	$(BIN)/python -m pytest -q -m slow $(WORKERS) $(ARGS)
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device (skipped where there is none)
 	$(BIN)/python -m pytest -q -m gpu $(ARGS)

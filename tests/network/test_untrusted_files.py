@@ -83,11 +83,15 @@ def test_long_texts_are_refused_and_so_are_bombs(tmp_path: Path):
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"network", "not a sound gzip file"),
-        (gzip.compress(BIF.encode())[:-9], "not a sound gzip file"),
-        (gzip.compress(BIF.encode())[:40] + b"\0" * 40, "not a sound gzip file"),
-        (b"", "'network' is needed here; got the end of the file"),
-        (gzip.compress(b"network n {\n}\nvariable caf\xe9"), ":3: not UTF-8 text .*; save the file as UTF-8"),
+        pytest.param(b"network", "not a sound gzip file", id="no archive"),
+        pytest.param(gzip.compress(BIF.encode())[:-9], "not a sound gzip file", id="cut short"),
+        pytest.param(gzip.compress(BIF.encode())[:40] + b"\0" * 40, "not a sound gzip file", id="overwritten"),
+        pytest.param(b"", "'network' is needed here; got the end of the file", id="empty"),
+        pytest.param(
+            gzip.compress(b"network n {\n}\nvariable caf\xe9"),
+            ":3: not UTF-8 text .*; save the file as UTF-8",
+            id="not UTF-8",
+        ),
     ],
 )
 def test_damaged_archives(raw: bytes, message: str, tmp_path: Path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import click
 from bsm.cli.options import aligned, folder_of, json_option, loaded, model_argument, overlay_option, print_json
 
 if TYPE_CHECKING:
+    from bsm.figures.picture import Picture
     from bsm.inference.over_time import OverTime
     from bsm.spec.model import Model
 
@@ -31,7 +34,7 @@ READINGS = ("hypothesis", "mixture", "dirichlet", "votes")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the result, as NetCDF.")
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False),
-              help="Also draw influence and odds over time of each AI into this folder.")  # fmt: skip
+              help="Also draw what is known over time, and what each phase does, into this folder.")  # fmt: skip
 @json_option
 def at(
     model: Path,
@@ -55,13 +58,14 @@ def at(
     between. Without a ledger: shares.
     """
     found = loaded(model, overlay)
-    wanted = list(moments) or _moments(found.with_overlay(overlay), between=figures is not None)
+    changed = found.with_overlay(overlay)
+    wanted = list(moments) or _moments(changed, between=figures is not None)
     asked = [_behaviour(text) for text in behaviours]
     file = ledger or folder_of(model) / "evidence.csv"
     if ledger is None and not file.is_file():
+        _without_ledger(changed, wanted, asked, reading, as_json)
         if figures is not None:
-            raise click.UsageError("--figures draws what a ledger says, and there is none; give one with --ledger")
-        _without_ledger(found.with_overlay(overlay), wanted, asked, reading, as_json)
+            _drawn(replace(changed, reading=reading or changed.reading), None, figures)
         return
     from bsm.evidence.ledger import Evidence
     from bsm.inference.posterior import posterior
@@ -91,8 +95,7 @@ def at(
     if out is not None:
         click.echo(f"wrote {result.save(out)}", err=True)
     if figures is not None:
-        for stem in _drawn(result, figures):
-            click.echo(f"wrote {stem} as PNG and SVG", err=True)
+        _drawn(replace(changed, reading=reading or changed.reading), result, figures)
 
 
 def _moments(model: Model, between: bool) -> list[str]:
@@ -101,21 +104,28 @@ def _moments(model: Model, between: bool) -> list[str]:
     return wanted(model, parts=4) if between else ["start", *(p.name for p in model.phases)]
 
 
-def _drawn(result: OverTime, folder: Path) -> Iterator[Path]:
-    """Write the figures of every subject; gives what each is called, without its ending."""
-    import re
-
-    from bsm.figures.over_time.pictures import of_tracks
-    from bsm.figures.over_time.tracks import of_result
+def _drawn(model: Model, result: OverTime | None, folder: Path) -> None:
+    """Write the figures of every subject, then those of the model, each as PNG, SVG and caption."""
     from bsm.figures.theme import LIGHT, save
 
+    for name, picture in _pictures(model, result):
+        stem = folder / name
+        save(picture.draw(LIGHT), stem, title=picture.title)
+        stem.with_name(f"{stem.name}.txt").write_text(picture.caption + "\n", encoding="utf-8")
+        click.echo(f"wrote {stem} as PNG and SVG", err=True)
+
+
+def _pictures(model: Model, result: OverTime | None) -> Iterator[tuple[str, Picture]]:
+    from bsm.figures.over_time.pictures import of_phases, of_time, of_tracks
+    from bsm.figures.over_time.tracks import of_result
+
+    if result is None:
+        yield from ((picture.name, picture) for picture in of_time(model))
+        return
     for k, subject in enumerate(result.subjects):
         name = re.sub(r"[^A-Za-z0-9.]+", "-", subject).strip("-.") or str(k)
-        for picture in of_tracks(of_result(result, subject)):
-            stem = folder / f"{picture.name}-{name}"
-            save(picture.draw(LIGHT), stem, title=picture.title)
-            stem.with_name(f"{stem.name}.txt").write_text(picture.caption + "\n", encoding="utf-8")
-            yield stem
+        yield from ((f"{picture.name}-{name}", picture) for picture in of_tracks(of_result(result, subject)))
+    yield from ((picture.name, picture) for picture in of_phases(model))
 
 
 def _behaviour(text: str) -> tuple[str, dict[str, str] | None]:

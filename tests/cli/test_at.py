@@ -81,9 +81,14 @@ def test_figures_of_every_subject_are_written_with_their_captions(folder: Path, 
     drawn = tmp_path / "figures"
     printed("at", folder, "start", "training:50%", "training", "use", "--draws", "200", "--figures", drawn)
     stems = {f"{kind}-{who}" for kind in ("influence", "odds") for who in ("ai", "other-ai")}
+    stems |= {"sweep-training", "sweep-use", "attribution", "unrolled"}
     assert {p.name for p in drawn.iterdir()} == {f"{s}.{end}" for s in stems for end in ("png", "svg", "txt")}
     assert "given all 1 row of other/ai" in (drawn / "influence-other-ai.txt").read_text(encoding="utf-8")
 
 
-def test_figures_without_a_ledger_are_refused(folder: Path) -> None:
-    assert "--ledger" in told("at", folder, "--figures", folder / "figures")
+def test_figures_without_a_ledger_show_shares(folder: Path, tmp_path: Path) -> None:
+    printed("at", folder, "--figures", tmp_path / "figures", "--reading", "mixture")
+    stems = {"influence", "odds", "sweep-training", "sweep-use", "attribution", "unrolled"}
+    assert {p.stem for p in (tmp_path / "figures").iterdir()} == stems
+    for stem in ("influence", "odds", "attribution"):
+        assert "Reading: mixture" in (tmp_path / "figures" / f"{stem}.txt").read_text(encoding="utf-8")

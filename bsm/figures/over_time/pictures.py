@@ -28,6 +28,11 @@ def of_time(model: Model, result: OverTime | None = None) -> Iterator[Picture]:
     if not model.phases:
         return
     yield from of_tracks(of_model(model) if result is None else of_result(result))
+    yield from of_phases(model)
+
+
+def of_phases(model: Model) -> Iterator[Picture]:
+    """What the phases of a model do, whatever was seen: a sweep of each, the account of odds, the unrolled graph."""
     yield from sweeps_of(model)
     yield from _attribution(model)
     yield from _unrolled(model)

@@ -174,27 +174,16 @@ def of_model(model: Model, reference: str | None = None, draws: int = DRAWS) -> 
     import torch
 
     from bsm.inference.parameters import Space
-    from bsm.motives.course import Moment, course
+    from bsm.motives.course import course
     from bsm.motives.families import placement
     from bsm.spec import phase_words
 
     space = Space.of(model.parameters)
     labels, names = wanted(model), tuple(model.motivations)
     reference = chosen(reference or headline_reference(model), names)
-    positions = {p.name: i for i, p in enumerate(model.phases)}
     with torch.no_grad():
         found = course(model, space.theta(space.prior_draws(draws if space.names else 1, SEED)))
-
-        def at(label: str) -> Any:
-            part = part_of(label)
-            if label == START:
-                return Moment(-1)
-            if part is None:
-                return Moment(positions[label])
-            i = positions[label.rpartition(":")[0]]
-            return Moment(i, found.stages[i].n * part)
-
-        logs = torch.stack(torch.broadcast_tensors(*(found.log_shares(at(one)) for one in labels)), 1).numpy()
+        logs = torch.stack(torch.broadcast_tensors(*(found.log_shares(one) for one in labels)), 1).numpy()
     shares = np.exp(logs)
     low, high = np.quantile(shares, [0.05, 0.95], axis=0)
     means = {s.name: float(s.n.mean()) for s in found.stages}

@@ -63,8 +63,7 @@ class Asked:
 def asked(model: Model, at: When | Sequence[When]) -> tuple[Asked, ...]:
     """The moments of `at`: one, or a list of them.
 
-    A moment is written as in `bsm.motives.course.moment`, and also as "now", "phase:50%" (that part of the phase's
-    selections in every draw, which suits an uncertain number of them) and "phase:+100" (a prediction: so many more
+    A moment is written as in `bsm.motives.course.moment`, and also as "phase:+100" (a prediction: so many more
     selections of that phase after now, without gates). In a tuple the second part is a number or such text.
 
     Raises:
@@ -97,11 +96,6 @@ def _one(model: Model, at: object) -> Asked:
         at = f"{at[0]}:{at[1]}"
     if isinstance(at, str) and at != START and ":" in at:
         name, _, rest = at.rpartition(":")
-        if rest.endswith("%"):
-            part = _number(at, rest[:-1]) / 100
-            if not 0 <= part <= 1:
-                raise SpecError(f"at = {at!r}: {rest} is given; a part of a phase is 0% to 100%")
-            return Asked(f"{name}:{100 * part:g}%", moment(model, name).phase, step=part, relative=True)
         if rest.startswith("+"):
             steps = _number(at, rest[1:])
             if steps < 0:
@@ -114,8 +108,11 @@ def _one(model: Model, at: object) -> Asked:
 
 def _read(model: Model, when: Moment) -> Asked:
     label = when.words(model)
-    if when.phase < 0 or when.step is None:
+    if when.phase < 0 or when.end:
         return Asked(label, when.phase, end=when.phase >= 0)
+    if when.part is not None:
+        return Asked(label, when.phase, step=when.part, relative=True)
+    assert when.step is not None
     if when.step.numel() != 1:
         raise SpecError(
             f"at = {label}: one step per draw is given, but the draws are made here; write the part of the phase that "

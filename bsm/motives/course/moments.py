@@ -16,18 +16,34 @@ class Moment:
     """A moment in the course of an AI.
 
     `phase` is the position of a phase in the file, -1 before all of them. `step` counts the selections of that phase
-    that are past, a number or one per draw [draw]; None is the end of the phase, after its gates, so that a moment
-    at `step` = n lies before them.
+    that are past, a number or one per draw [draw]; or `part` is the part of them that is past, 0 to 1, the same in
+    every draw. With neither it is the end of the phase, after its gates, so that a moment at `step` = n or `part` = 1
+    lies before them.
     """
 
     phase: int
     step: Tensor | None = None
+    part: float | None = None
+
+    @property
+    def end(self) -> bool:
+        """Whether it is the end of its phase, after its gates."""
+        return self.step is None and self.part is None
+
+    def past(self, selections: Tensor) -> Tensor:
+        """Selections of its phase that are past, [draw], where it has `selections` [draw]; not for an end."""
+        if self.part is not None:
+            return selections * self.part
+        assert self.step is not None
+        return torch.broadcast_tensors(self.step, selections)[0]
 
     def words(self, model: Model) -> str:
-        """As it is written on the command line: `start`, `phase` or `phase:step`."""
+        """As it is written on the command line: `start`, `phase`, `phase:50%` or `phase:step`."""
         if self.phase < 0:
-            return "start"
+            return START
         name = model.phases[self.phase].name
+        if self.part is not None:
+            return f"{name}:{100 * self.part:.12g}%"
         if self.step is None:
             return name
         low, high = float(self.step.min()), float(self.step.max())
@@ -48,10 +64,12 @@ def moment(model: Model, at: At = None) -> Moment:
         at: None or "now" is the end of the last phase after its gates (of a model without phases: before
             everything). "start" is before everything. "phase" is the end of that phase, after its gates.
             ("phase", step) or "phase:step" is after so many of its selections, before its gates; a step may be a
-            tensor [draw].
+            tensor [draw]. "phase:50%" is after that part of its selections in every draw, which suits an uncertain
+            number of them.
 
     Raises:
-        SpecError: no such phase; a step that is no number, negative, or beyond a fixed number of selections.
+        SpecError: no such phase; a step that is no number, negative, or beyond a fixed number of selections; a part
+            that is not 0% to 100%.
 
     Numbers of selections that are uncertain are compared with `step` where they are drawn, in `Course`.
     """
@@ -76,14 +94,30 @@ def _read(model: Model, text: str) -> Moment:
     name, colon, step = text.rpartition(":")
     if not colon:
         return Moment(_position(model, text))
+    phase = _position(model, name)
     try:
-        number = float(step)
+        number = float(step.removesuffix("%"))
     except ValueError as error:
         raise SpecError(
-            f"at = {text!r}: {step!r} is no number of selections; write phase or phase:step, for instance "
-            f"{(names or ['training'])[0]}:10"
+            f"at = {text!r}: {step!r} is no number of selections; write PHASE, PHASE:STEP or PHASE:50%, for instance "
+            f"{name}:10{_ahead(step)}"
         ) from error
-    return Moment(_position(model, name), torch.tensor([number], dtype=torch.float64))
+    if step.startswith("+"):
+        raise SpecError(f"at = {text!r}: {step!r} is no number of selections that are past{_ahead(step)}")
+    if not step.endswith("%"):
+        return Moment(phase, torch.tensor([number], dtype=torch.float64))
+    if not 0 <= number <= 100:
+        raise SpecError(f"at = {text!r}: {step} is given; a part of a phase is 0% to 100%")
+    return Moment(phase, part=number / 100)
+
+
+def _ahead(step: str) -> str:
+    if not step.startswith("+"):
+        return ""
+    return (
+        "; PHASE:+STEPS, selections that are still to come, is for a posterior (bsm.posterior(..., at=...)); without "
+        "rows ask a model that goes on (bsm.motives.course.continued)"
+    )
 
 
 def _position(model: Model, name: str) -> int:
@@ -96,8 +130,15 @@ def _position(model: Model, name: str) -> int:
 def _inside(model: Model, at: Moment) -> Moment:
     if not -1 <= at.phase < len(model.phases):
         raise SpecError(f"{model.name} has {len(model.phases)} phases; there is none at position {at.phase}")
-    if at.step is None or at.phase < 0:
+    if at.end or at.phase < 0:
         return at
+    if at.part is not None:
+        if at.step is not None:
+            raise SpecError(f"a moment has a step or a part, not both; got {at.step.tolist()} and {at.part}")
+        if not 0 <= at.part <= 1:
+            raise SpecError(f"a part of a phase is 0 to 1; got {at.part}")
+        return at
+    assert at.step is not None
     if not bool(((at.step >= 0) & (at.step < torch.inf)).all()):
         raise SpecError(f"a step is a finite number of at least 0; got {at.step.tolist()}")
     return at
@@ -109,19 +150,19 @@ def steps_at(at: Moment, phase: int, selections: Tensor, name: str) -> Tensor | 
     Raises:
         SpecError: the step lies beyond the phase's selections.
     """
-    if phase < at.phase or (phase == at.phase and at.step is None):
+    if phase < at.phase or (phase == at.phase and at.end):
         return None
     if phase > at.phase:
         return torch.zeros_like(selections)
-    assert at.step is not None
-    short = at.step > selections
+    past = at.past(selections)
+    short = past > selections
     if bool(short.any()):
         raise SpecError(
-            f"step {float(at.step.max()):g} of phase {name} lies beyond its selections, {float(selections.min()):g} "
+            f"step {float(past.max()):g} of phase {name} lies beyond its selections, {float(selections.min()):g} "
             f"to {float(selections.max()):g} in {int(short.sum())} of {short.numel()} draws; ask for an earlier "
-            "step, or give one step per draw, at most its selections"
+            "step, for a part of the phase (PHASE:50%), or give one step per draw, at most its selections"
         )
-    return torch.broadcast_tensors(at.step, selections)[0]
+    return past
 
 
 def continued(model: Model, phase: str, selections: Number, name: str | None = None) -> Model:

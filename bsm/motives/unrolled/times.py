@@ -64,8 +64,9 @@ def times(model: Model, theta: Theta, at: At = None) -> Times:
     gates: list[tuple[int, int, int]] = []
     for i, phase in enumerate(model.phases[: when.phase + 1]):
         count = _selections(phase, theta)
-        if i == when.phase and when.step is not None:
-            steps += [i] * _asked(phase.name, when.step, count)
+        if i == when.phase and not when.end:
+            past = when.past(torch.tensor([float(count)], dtype=torch.float64))
+            steps += [i] * _asked(phase.name, past, count)
             break
         steps += [i] * count
         gates += [(len(steps), i, k) for k in range(len(phase.gates))]

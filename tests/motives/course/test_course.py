@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bsm.evidence.ledger import Evidence
 from bsm.inference.hypotheses import Hypotheses
-from bsm.motives.course import Timeline, continued, course, moment
+from bsm.motives.course import Moment, Timeline, continued, course, moment
 from bsm.motives.course.influence import kl, of_mixture
 from bsm.motives.course.moments import spread
 from bsm.motives.course.unseen import log_unseen, refuse_rows_inside
@@ -242,11 +242,26 @@ def test_ways_of_writing_a_moment():
         ("last:1", ("last", 1)),
         ("start", ("first", 0)),
         ("first", ("middle", 0)),
+        ("middle:25%", ("middle", found.stages[1].n * 0.25)),
+        ("last:100%", ("last", found.stages[2].n)),
+        ("last:0%", "middle"),
     ):
         assert found.log_weights(a).equal(found.log_weights(b))
     assert moment(model, "last:1").words(model) == "last:1"
+    assert moment(model, "last:12.5%").words(model) == "last:12.5%"
     assert moment(model, None).words(model) == "last"
-    for wrong, match in (("lest", "not a phase"), ("last:x", "no number"), (("last", -1), "at least 0")):
+    for wrong, match in (
+        ("lest", "not a phase"),
+        ("lest:50%", "not a phase"),
+        ("last:x", "no number"),
+        ("last:x%", "no number"),
+        ("last:101%", "0% to 100%"),
+        ("last:nan%", "0% to 100%"),
+        ("last:+3", "still to come"),
+        (("last", -1), "at least 0"),
+        (Moment(2, part=1.5), "0 to 1"),
+        (Moment(2, torch.ones(1), 0.5), "not both"),
+    ):
         with pytest.raises(SpecError, match=match):
             moment(model, wrong)
     places = spread(model, [s.n for s in found.stages], 4)

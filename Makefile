@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python;
 TORCH ?= torch==2.13.0
 
 # One worker per core, each file whole on one of them (make test WORKERS= runs in this process, as a debugger needs).
-WORKERS ?= -n auto --maxprocesses=8 --dist loadfile
+WORKERS ?= -n auto --maxprocesses=4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-gpu lint notebooks evidence check check-engine figures look bench bench-gpu training clean

@@ -39,6 +39,12 @@ def refuse_rows(timeline: Timeline, moments: Sequence[Seen]) -> None:
                 "dynamics is softmax_pg; there a selection is a gradient step and nothing to condition on: write "
                 "steps 0, seen only"
             )
+        if seen.steps and phase.unexplored:
+            raise SpecError(
+                f"evidence line {seen.line}: it stands for {seen.steps} selections of phase {phase.name}, which has "
+                "unexplored actions; whether this selection could see them, the row does not say: write steps 0, seen "
+                "only, or leave `unexplored` out of the phase"
+            )
         moving = phase.drift or (timeline.explores and phase.exploration != 0.0)
         if moving and seen.step != int(seen.step):
             raise SpecError(

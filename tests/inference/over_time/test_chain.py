@@ -15,6 +15,7 @@ from bsm.inference.over_time.none import log_free
 from bsm.inference.over_time.places import places
 from bsm.inference.over_time.posterior import posterior_over_time
 from bsm.motives.course import Timeline
+from bsm.spec.model import SpecError
 from tests.inference.over_time import enumeration as slowly
 from tests.motives import by_hand
 from tests.motives.course.slow import several_phases
@@ -40,8 +41,9 @@ def some_rows(model, seed: int):  # type: ignore[no-untyped-def]
         c = dict(where[rng.integers(len(where))])
         return {**c, **{n: s for n, s in levers.items() if late and n in c}}
 
+    told = 0 if model.phases[0].unexplored else 1  # no row is selected on where selection may not see all
     kinds = [
-        (False, "first", None, 1), (False, "first", 1.0, 0), (False, "middle", None, 0), (True, "last", None, 1),
+        (False, "first", None, told), (False, "first", 1.0, 0), (False, "middle", None, 0), (True, "last", None, 1),
         (True, "last", 1.0, 1), (True, "last", 2.0, 0), (True, "last", None, 0), (False, None, None, 0),
     ]  # fmt: skip
     chosen = [k for k in kinds if rng.random() < 0.6]
@@ -120,3 +122,10 @@ def test_many_models_are_sums_over_all_paths(seed):
     rows = some_rows(model, seed)
     assume(rows)
     agree(posterior_over_time(model, slowly.evidence(rows), AT, beside=False), model, rows, AT)
+
+
+def test_a_row_is_not_selected_on_where_selection_may_not_see_all():
+    model = next(m for m in map(a_model, range(50)) if m.phases[0].unexplored)
+    one = slowly.row(0, dict(by_hand.situations(model)[0]), 1, 3, "first", 0.0, 1)
+    with pytest.raises(SpecError, match=r"selections of phase first, which has unexplored actions.*steps 0"):
+        posterior_over_time(model, slowly.evidence([one]), ["now"], beside=False)

@@ -154,6 +154,7 @@ def _without_ledger(
 ) -> None:
     """Shares of influence, and forecasts from them, at prior medians."""
     from bsm.motives.course import course
+    from bsm.motives.course.forecast import described
 
     own = course(model, reading=reading)
     shares = {m: dict(zip(model.motivations, own.shares(m)[0].tolist(), strict=True)) for m in moments}
@@ -169,5 +170,4 @@ def _without_ledger(
     table = [[name, *(f"{shares[m][name]:.6f}" for m in moments)] for name in model.motivations]
     click.echo(aligned(("motivation", *moments), table, numbers=range(1, len(moments) + 1)))
     for name, context, moment, p in forecasts:
-        where = ", ".join(f"{n}={s}" for n, s in context.items()) if context else "declared support"
-        click.echo(f"P({name} | {where}) at {moment}: {p:.3f}")
+        click.echo(f"P({name} | {described(model, context)}) at {moment}: {p:.3f}")

@@ -13,7 +13,7 @@ from bsm.inference.over_time.mixed import BAND
 from bsm.inference.over_time.timeline import Kept
 from bsm.motives.compile import Behaviour
 from bsm.motives.course.continuity import Divergence, Where, divergence
-from bsm.motives.course.forecast import Event, event_of, situation
+from bsm.motives.course.forecast import Event, described, event_of, situation
 from bsm.motives.course.forecast import forecast as by_shares
 from bsm.motives.theta import Theta, central
 from bsm.spec.model import Model, SpecError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class Forecast:
     """P(behaviour in a context at a moment).
 
+    `context` says what was asked, and the defaults of levers and of what the action sees that hold beside it.
     `mean`, and `low` to `high`, the central 90 % over parameters; `draws` one value for each. The named motivations
     are mixed by their posterior, draws weighed by what they leave to them; none_of_these, which has no policy, is left
     out, and `none_of_these` is its probability. `predicted`: the moment is ahead.
@@ -82,7 +83,7 @@ def forecast(
         subject=subject,
         at=at,
         event=event if isinstance(event, str) else _words(event),
-        context="declared support" if context is None else ", ".join(f"{n}={s}" for n, s in context.items()),
+        context=described(model, context),
         mean=mean,
         low=low,
         high=high,

@@ -86,6 +86,18 @@ def situation(model: Model, context: Mapping[str, str]) -> Situations:
     return situations(model, names, [[str(filled[n]) for n in names]], [others])
 
 
+def described(model: Model, context: Mapping[str, str] | None) -> str:
+    """A context in words, with the defaults that hold beside it: levers, and what the action sees."""
+    if context is None:
+        named, asked = "declared support", set[str]()
+        among = [n for n, node in model.nodes.items() if node.role is Role.LEVER]
+    else:
+        named, asked = ", ".join(f"{n}={s}" for n, s in context.items()) or "everything at its default", set(context)
+        among = [n for n, node in model.nodes.items() if node.role is Role.LEVER or n in seen(model)]
+    held = [f"{n}={model.nodes[n].default}" for n in among if n not in asked and model.nodes[n].default is not None]
+    return f"{named}; by default {', '.join(held)}" if held else named
+
+
 def policies(behaviour: Behaviour, theta: Theta, chosen: Situations | None = None) -> Tensor:
     """pi_m(joint action | situation) of every motivation, [draw, m, situation, joint action]."""
     chosen = chosen or behaviour.support

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from bsm.evidence.ledger import Evidence
 from bsm.inference.hypotheses import Hypotheses
 from bsm.motives.course import Moment, Timeline, continued, course, moment
+from bsm.motives.course.forecast import described
 from bsm.motives.course.influence import kl, of_mixture
 from bsm.motives.course.moments import spread
 from bsm.motives.course.unseen import log_unseen, refuse_rows_inside
 from bsm.motives.situations import support
 from bsm.motives.theta import central
+from bsm.spec.load import load
 from bsm.spec.model import Drift, Edits, Gate, Phase, Prior, PriorTerm, Seeks, SpecError
 from tests.motives import by_hand
 from tests.motives.course.slow import several_phases
@@ -278,3 +280,11 @@ def test_more_of_a_phase_is_a_longer_phase():
     assert more.phases[-1].name == "last (continued)"
     with pytest.raises(SpecError, match="already a phase"):
         continued(more, "last", 1.0)
+
+
+def test_a_context_in_words_names_the_defaults_beside_it():
+    model = load("models/continual_deployment")
+    told = "cue=deployment; by default probe=tasks, offer=none, channels=closed"
+    assert described(model, {"cue": "deployment"}) == told
+    assert described(model, {"cue": "deployment", "channels": "open"}).endswith("; by default probe=tasks, offer=none")
+    assert described(model, None) == "declared support; by default channels=closed"

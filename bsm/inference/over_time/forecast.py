@@ -21,6 +21,8 @@ from bsm.spec.model import Model, SpecError
 if TYPE_CHECKING:
     from bsm.inference.over_time.labelled import Labelled
 
+MOST = 0.5  # above it, what is left out is most of what is believed
+
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
@@ -29,7 +31,9 @@ class Forecast:
     `context` says what was asked, and the defaults of levers and of what the action sees that hold beside it.
     `mean`, and `low` to `high`, the central 90 % over parameters; `draws` one value for each. The named motivations
     are mixed by their posterior, draws weighed by what they leave to them; none_of_these, which has no policy, is left
-    out, and `none_of_these` is its probability. `predicted`: the moment is ahead.
+    out, and `none_of_these` is its probability. `predicted`: the moment is ahead. `without_rows` is the same number
+    with its band before any row is seen: from prior, selection, gates and drift alone, at shares of the moment.
+    `reading` says who is taken to drive.
     """
 
     subject: str
@@ -42,14 +46,23 @@ class Forecast:
     none_of_these: float
     predicted: bool
     draws: np.ndarray
+    reading: str
+    without_rows: tuple[float, float, float]
 
     def __str__(self) -> str:
-        left = f"; none_of_these, left out, has {self.none_of_these:.3f}" if self.none_of_these > 0.0005 else ""
-        kind = "predicted at" if self.predicted else "at"
+        kind, own = "predicted at" if self.predicted else "at", _banded(self.mean, self.low, self.high)
         return (
-            f"P({self.event} | {self.context}) {kind} {self.at}, {self.subject}: {self.mean:.3f} "
-            f"[{self.low:.3f}, {self.high:.3f}]{left}"
+            f"P({self.event} | {self.context}) {kind} {self.at}, {self.subject}: {own} given all rows, {self.reading} "
+            f"(without rows {_banded(*self.without_rows)}){self._left()}"
         )
+
+    def _left(self) -> str:
+        if self.none_of_these > MOST:
+            return (
+                f"; NOT TO BE RELIED ON: none_of_these, which has no forecast and is left out, has "
+                f"{self.none_of_these:.3f}"
+            )
+        return f"; none_of_these, left out, has {self.none_of_these:.3f}" if self.none_of_these > 0.0005 else ""
 
 
 def forecast(
@@ -72,12 +85,18 @@ def forecast(
     named, total = given_named(found, at, subject)
     who = Behaviour(model)
     where = who.support if context is None else situation(model, context)
-    with torch.no_grad():
-        each = by_shares(who, theta, named, found.about["reading"], wanted, where)
-        each = each[:, 0] if context is not None else (each * who.frequencies(theta)).sum(-1)
-    draws, weights = each.expand(len(named)).numpy(), (total / total.sum()).numpy()
-    mean = float(draws @ weights)
-    low, high = (quantile(draws, weights, level) for level in BAND)
+
+    def banded(theta: Theta, shares: torch.Tensor, weights: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """The forecast at every draw, and what the draw weighs."""
+        with torch.no_grad():
+            each = by_shares(who, theta, shares, found.about["reading"], wanted, where)
+            each = each[:, 0] if context is not None else (each * who.frequencies(theta)).sum(-1)
+        draws = max(len(each), len(shares), len(weights))
+        weights = weights.expand(draws)
+        return each.expand(draws).numpy(), (weights / weights.sum()).numpy()
+
+    draws, weights = banded(theta, named, total)
+    mean, low, high = _summary(draws, weights)
     none = float(found.smoothed.sel(subject=subject, moment=at, motivation="none_of_these"))
     return Forecast(
         subject=subject,
@@ -90,7 +109,19 @@ def forecast(
         none_of_these=none,
         predicted=bool(found.data["predicted"].sel(moment=at)),
         draws=draws[weights > 0],
+        reading=found.about["reading"],
+        without_rows=_summary(*banded(found.before.theta, *found.before.shares(at))),
     )
+
+
+def _summary(draws: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
+    """Mean, and the central 90 %."""
+    low, high = (quantile(draws, weights, level) for level in BAND)
+    return float(draws @ weights), low, high
+
+
+def _banded(mean: float, low: float, high: float) -> str:
+    return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def apart(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +14,8 @@ from bsm.spec.model import Model, SpecError
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from bsm.inference.over_time.before import Before
 
 
 GROUPS = ("over_time", "draws", "sample_stats")
@@ -120,6 +123,13 @@ class Labelled:
                 f"this needs {what}, which a file of results does not hold; write OverTime.load(path, model, ledger)"
             )
         return self.model, self.ledger
+
+    @cached_property
+    def before(self) -> Before:
+        """Shares without any row, at prior draws, for moments of this result."""
+        from bsm.inference.over_time.before import Before
+
+        return Before.of(self.needs()[0], self.about["seed"])
 
     # --- files --------------------------------------------------------------------------------------------
 

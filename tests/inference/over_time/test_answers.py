@@ -7,6 +7,7 @@ import pytest
 
 import bsm
 from bsm.inference.over_time import OverTime
+from bsm.motives.course import continued, course
 from bsm.spec.model import SpecError
 from tests.inference.examples import ledger
 from tests.inference.over_time import enumeration as slowly
@@ -64,6 +65,8 @@ def test_a_forecast_mixes_the_named_by_their_posterior():
         assert forecast.none_of_these == pytest.approx(1 - named.sum(), abs=1e-12)
         assert forecast.predicted == (at == "tr:+4")
         assert f"{forecast.mean:.3f}" in str(forecast)
+        unseen = course(continued(model, "tr", 4) if "+" in at else model).shares(None if "+" in at else at)[0].numpy()
+        assert forecast.without_rows == pytest.approx([float(unseen @ acted)] * 3, abs=1e-12)
     usual = found.forecast("acted", at="now").mean
     each = [found.forecast({"a": ("y",)}, {"c": c}, "now").mean for c in "uv"]
     assert usual == pytest.approx(0.3 * each[0] + 0.7 * each[1], abs=1e-12)
@@ -74,6 +77,8 @@ def test_a_forecast_has_a_band_over_parameters_and_survives_saving(tmp_path):
     found = bsm.posterior(model, ledger(model, ROWS[0]), at=["now"], draws=100)
     forecast = found.forecast("acted", {"c": "v"})
     assert forecast.low < forecast.mean < forecast.high
+    assert forecast.without_rows[1] < forecast.without_rows[0] < forecast.without_rows[2]
+    assert forecast.without_rows[0] == pytest.approx(float(bsm.course(model).behaviour("acted", {"c": "v"})), abs=0.1)
     again = OverTime.load(found.save(tmp_path / "f.nc"), model, ledger(model, ROWS[0]))
     assert again.forecast("acted", {"c": "v"}).mean == forecast.mean
     assert again.sample_paths(count=3).states.shape == (3, 1)
@@ -92,6 +97,16 @@ def test_divergence_weighs_families_by_what_is_known():
         own = [i for i, m in enumerate(model.motivations) if found.about["families"][m] == family]
         weights = named[own] / named[own].sum()
         assert float(value[0]) == pytest.approx(float(weights @ wanted.motivations[0, own].numpy()), abs=1e-12)
+
+
+def test_a_forecast_warns_where_most_of_what_is_believed_has_none():
+    model = still(NONE="0.999")
+    found = bsm.posterior(model, ledger(model, ROWS[0]), at=["now"])
+    forecast = found.forecast("acted", {"c": "v"})
+    assert forecast.none_of_these > 0.5
+    assert "NOT TO BE RELIED ON" in str(forecast)
+    sure = still(NONE="0")
+    assert "RELIED" not in str(bsm.posterior(sure, ledger(sure, ROWS[0]), at=["now"]).forecast("acted", {"c": "v"}))
 
 
 def test_what_was_not_asked_about_is_refused():

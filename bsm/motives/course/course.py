@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bsm.motives.course.continuity import Divergence, Where, divergence, where
+from bsm.motives.course.emptied import emptied
 from bsm.motives.course.forecast import Event, event_of, forecast, policies, situation
 from bsm.motives.course.influence import of_mixture, of_votes
 from bsm.motives.course.logs import log_of, log_sum
@@ -98,11 +99,11 @@ class Course:
         """Logs of `shares`."""
         named = self.log_weights(at)[:, :-1]
         total = log_sum(named)[:, None]
-        if bool((total == -torch.inf).any()):
+        if none := int((total == -torch.inf).sum()):
+            when = moment(self.model, at)
             raise SpecError(
-                f"{self.model.name}: at {moment(self.model, at).words(self.model)} no motivation is left in "
-                f"{int((total == -torch.inf).sum())} of {len(total)} draws: every one has fitness zero, or a gate that "
-                "surely catches it"
+                f"{self.model.name}: at {when.words(self.model)} no motivation is left in {none} of {len(total)} draws:"
+                f" {emptied(self.stages, self.state, when)}; give one a chance, or ask for an earlier moment"
             )
         return named - total
 

@@ -19,7 +19,6 @@ from torch import Tensor
 from bsm.engine.temporal import flow
 from bsm.motives.course.logs import log_of, log_sum
 from bsm.motives.course.stages import Stage
-from bsm.motives.course.step import drift_at
 from bsm.spec.model import SpecError
 
 TOLERANCE = 1e-9
@@ -43,16 +42,18 @@ def ascended(stage: Stage, log_weights: Tensor, steps: Tensor, gradient: Gradien
         gradient: s at shares (and at what is explored, 1 where all is); fitness when absent.
 
     Each force (fitness, every pressure, drift) is integrated by itself at tolerance 1e-9 in each logit. What is not
-    explored is a mean field: a motivation's fitness is the mean over whether its carriers have explored.
+    explored is a mean field: a motivation's fitness is the mean over whether its carriers have explored. A share of
+    zero stays zero, and draws in which no motivation is left stay as they are.
 
     Raises:
         SpecError: drift into a motivation whose share is exactly zero: its logit has no finite slope.
     """
     explored, names = log_weights.shape[-1], ("selection", *stage.pressures, "drift")
-    draws = torch.broadcast_shapes(log_weights.shape[:1], steps.shape, stage.fitness.shape[:1])[0]
+    draws = max(len(x) for x in (log_weights, steps, *stage.numbers))
     logits = log_sum(log_weights)[:, :-1].expand(draws, -1)
-    start = _normal(logits)
-    _refuse_unreachable(stage, start)
+    gone = (logits == -torch.inf).all(-1)
+    start = _normal(torch.where(gone[:, None], 0.0, logits))
+    _refuse_unreachable(stage, logits)
     seen = (log_weights[:, :, 1] - log_sum(log_weights)).exp().nan_to_num(0.0) if explored == 2 else None
     m = logits.shape[-1]
     pressures = [p.expand(draws, -1) for p in stage.pressures.values()]
@@ -61,9 +62,10 @@ def ascended(stage: Stage, log_weights: Tensor, steps: Tensor, gradient: Gradien
     def rate(y: Tensor) -> Tensor:
         forces = y[..., : m * len(names)].unflatten(-1, (len(names), m))
         known = y[..., m * len(names) :] if explored == 2 else None
-        w = (start + forces.sum(-2)).softmax(-1)
+        log_w = (start + forces.sum(-2)).log_softmax(-1)
+        w = log_w.exp()
         pulls = [_ascent(stage, w, s) for s in (score(w, known), *pressures)]
-        drift, mixing = _drifting(stage, w, known)
+        drift, mixing = _drifting(stage, log_w, known)
         slopes = torch.stack(torch.broadcast_tensors(*pulls, drift), -2).flatten(-2)
         if known is None:
             return slopes
@@ -72,9 +74,9 @@ def ascended(stage: Stage, log_weights: Tensor, steps: Tensor, gradient: Gradien
     begin = torch.zeros(draws, m * len(names), dtype=torch.float64)
     if seen is not None:
         begin = torch.cat([begin, seen[:, :-1].expand(draws, -1)], -1)
-    end = _flown(stage, rate, begin, steps.expand(draws))
+    end = _flown(stage, rate, begin, torch.where(gone, 0.0, steps))
     forces = end[:, : m * len(names)].unflatten(-1, (len(names), m))
-    named = _same_mass(logits, start + forces.sum(-2))
+    named = torch.where(gone[:, None], -torch.inf, _same_mass(logits, start + forces.sum(-2)))
     parts = dict(zip(names, forces.unbind(-2), strict=True))
     return Ascended(_joined(stage, log_weights, named, end[:, m * len(names) :], steps), parts)
 
@@ -108,28 +110,34 @@ def _ascent(stage: Stage, w: Tensor, s: Tensor) -> Tensor:
     return stage.eta[:, None] * w * (more - (w * more).sum(-1, keepdim=True))
 
 
-def _drifting(stage: Stage, w: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor | float]:
-    """What drift adds to each log share, and to what its carriers have explored, per step, [draw, m]."""
-    moving = drift_at(stage, w)
-    if moving is None:
-        return torch.zeros_like(w), 0.0
-    stay = moving.diagonal(dim1=-2, dim2=-1)
-    others = moving - torch.diag_embed(stay)
-    log_w = log_of(w)
-    ratio = torch.where(others > 0, log_w[:, :, None] - log_w[:, None, :], -torch.inf).exp()
-    inflow = others * ratio
+def _drifting(stage: Stage, log_w: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor | float]:
+    """What drift adds to each log share, and to what its carriers have explored, per step, [draw, m].
+
+    From shares of zero nothing flows; what is passed on flows in proportion to the target and leaves no quotient.
+    """
+    if stage.drift is None:
+        return torch.zeros_like(log_w), 0.0
+    stay = stage.drift.diagonal(dim1=-2, dim2=-1)
+    rates = stage.drift - torch.diag_embed(stay)
+    flows = (rates > 0) & (log_w > -torch.inf)[:, :, None]
+    there = torch.where(log_w > -torch.inf, log_w, 0.0)
+    inflow = torch.where(flows, rates * torch.where(flows, there[:, :, None] - there[:, None, :], 0.0).exp(), 0.0)
+    leaving = 1 - stay
+    if stage.transmission is not None:
+        w = log_w.exp()
+        inflow = inflow + stage.transmission * w[:, :, None]
+        leaving = leaving + (stage.transmission * w[:, None, :]).sum(-1)
     mixing = 0.0 if known is None else (inflow * (known[:, :, None] - known[:, None, :])).sum(-2)
-    return inflow.sum(-2) - (1 - stay), mixing
+    return inflow.sum(-2) - leaving, mixing
 
 
 def _normal(logits: Tensor) -> Tensor:
-    total = log_sum(logits)[:, None]
-    return logits - torch.where(total == -torch.inf, 0.0, total)
+    return logits - log_sum(logits)[:, None]
 
 
 def _same_mass(before: Tensor, after: Tensor) -> Tensor:
     """The new logits, shifted so that all motivations together weigh what they did."""
-    return _normal(after) + torch.where(log_sum(before) == -torch.inf, 0.0, log_sum(before))[:, None]
+    return _normal(after) + log_sum(before)[:, None]
 
 
 def _joined(stage: Stage, log_weights: Tensor, named: Tensor, known: Tensor, steps: Tensor) -> Tensor:
@@ -143,12 +151,11 @@ def _joined(stage: Stage, log_weights: Tensor, named: Tensor, known: Tensor, ste
     return torch.stack([total + log_of(1 - known), total + log_of(known)], -1)
 
 
-def _refuse_unreachable(stage: Stage, start: Tensor) -> None:
+def _refuse_unreachable(stage: Stage, logits: Tensor) -> None:
     if stage.drift is None:
         return
-    edges = stage.drift if stage.transmission is None else stage.drift + stage.transmission
-    empty = start == -torch.inf
-    fed = ((edges > 0) & ~empty[:, :, None] & empty[:, None, :]).any(-2)
+    empty = logits == -torch.inf
+    fed = ((stage.drift > 0) & ~empty[:, :, None] & empty[:, None, :]).any(-2)
     if bool(fed.any()):
         which = list(stage.behaviour.model.motivations)[int(fed.any(0).nonzero()[0, 0])]
         raise SpecError(

@@ -57,6 +57,12 @@ class Stage:
         return sum((g for _, g in self.gates), start=torch.zeros(1, self.fitness.shape[-1], dtype=torch.float64))
 
     @property
+    def numbers(self) -> tuple[Tensor, ...]:
+        """All that its steps depend on; each has one draw or all of them."""
+        own = (self.eta, self.fitness, self.unexplored, self.exploration, self.drift, self.transmission)
+        return tuple(x for x in (*own, *self.pressures.values()) if x is not None)
+
+    @property
     def moves(self) -> bool:
         """Whether weights flow between states: drift, or exploration of what is unexplored."""
         return self.drift is not None or self.explores

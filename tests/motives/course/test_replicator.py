@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bsm.engine import conditional
-from bsm.motives.course import course, transmitted
+from bsm.motives.course import course
 from bsm.motives.fitness import fitness, shares
 from bsm.motives.network import to_network
 from bsm.motives.theta import Theta, central
@@ -92,33 +92,81 @@ def test_it_is_conditioning_on_being_selected_each_time(seed, n):
     np.testing.assert_allclose(course(model).shares()[0], weights / weights.sum(), atol=1e-12)
 
 
-@pytest.mark.parametrize(("passed_on", "blocks"), [(False, False), (True, False), (True, True)])
-@pytest.mark.parametrize("explored", [False, True])
-def test_many_steps_are_the_loop(passed_on, blocks, explored, monkeypatch):
-    """Thousands of steps in numpy; transmission takes them one by one too, or in blocks if there are too many."""
-    if blocks:
-        monkeypatch.setattr(transmitted, "MOST_COMPILED", 0)
-        monkeypatch.setattr(transmitted, "TOLERANCE", 1e-6)
-    n = 2_000 if blocks else 20_000
-    model = several_phases(5, explored=explored, passed_on=False)
-    t = 1e-3 if passed_on else 0.0
-    drift = (Drift("m0", "m1", 2e-4, t), Drift("m1", "m2", 1e-4, t), Drift("m2", "m0", 3e-4))
-    phase = replace(model.phases[0], selections=float(n), eta=0.01, drift=drift, exploration=1e-3 * explored)
-    model = replace(model, phases=(phase,))
-    found = course(model)
+def spreading(seed: int, n: float, explored: bool, transmission: float, eta: float | Ref = 0.01):  # type: ignore[no-untyped-def]
+    """One long phase of weak drift in a ring."""
+    model = several_phases(seed, explored=explored, passed_on=False)
+    t = transmission
+    drift = (Drift("m0", "m1", 2e-4, t), Drift("m1", "m2", 1e-4, t / 2), Drift("m2", "m0", 3e-4))
+    phase = replace(model.phases[0], selections=float(n), eta=eta, drift=drift, exploration=1e-3 * explored)
+    return replace(model, phases=(phase,))
+
+
+def walked(found) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """Log weights [m, explored] after the only phase, by a loop in numpy: logs, and each step its own matrix."""
     stage = found.stages[0]
-    w = found.shares("start")[0].numpy()
-    w = np.stack([w, 0 * w], 1)
+    logs = found.state("start")[0, :-1].numpy()
     f = stage.fitness[0, :-1].numpy()
     before = f if stage.unexplored is None else stage.unexplored[0, :-1].numpy()
-    gain = np.stack([before, f], 1) ** 0.01 * np.exp(0.01 * stage.pressure[0, :-1].numpy())[:, None]
-    x = np.array([[1 - phase.exploration, phase.exploration], [0, 1]])
+    eta, ways = float(stage.eta[0]), logs.shape[1]
+    gain = eta * (np.log(np.stack([before, f], 1)[:, -ways:]) + stage.pressure[0, :-1].numpy()[:, None])
+    e = float(stage.exploration[0])
+    x = np.array([[1 - e, e], [0, 1]])[-ways:, -ways:]
     q, passing = stage.drift[0].numpy(), 0 if stage.transmission is None else stage.transmission[0].numpy()
-    for _ in range(n):
-        extra = passing * w.sum(1) * np.ones((3, 3))
-        w = (q + extra - np.diag(extra.sum(1))).T @ (w * gain) @ x
-        w /= w.sum()
-    np.testing.assert_allclose(found.shares()[0], w.sum(1), rtol=1e-6 if blocks else 1e-9)
+    with np.errstate(divide="ignore"):
+        for _ in range(int(stage.n[0])):
+            w = np.exp(logs - logs.max()).sum(1)
+            extra = passing * (w / w.sum()) * np.ones((3, 3))
+            flow = np.log(q + extra - np.diag(extra.sum(1)))
+            logs = np.logaddexp.reduce((logs + gain)[:, None, :] + flow[:, :, None], axis=0)
+            logs = np.logaddexp.reduce(logs[:, :, None] + np.log(x)[None], axis=1)
+    return logs
+
+
+@pytest.mark.parametrize("transmission", [0.0, 1e-3, 0.03])
+@pytest.mark.parametrize("explored", [False, True])
+def test_many_steps_are_the_loop(transmission, explored):
+    """Thousands of steps; every log weight to 1e-9 over the whole phase, what is passed on fast or slowly."""
+    found = course(spreading(5, 10_000, explored, transmission))
+    np.testing.assert_allclose(found.state()[0, :-1], walked(found), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("explored", [False, True])
+def test_weights_that_float64_has_no_room_for_rise_and_others_fall(explored):
+    """One starts 600 nats down, passes all others, and leaves one of them hundreds of nats behind; one it feeds."""
+    model = spreading(5, 4_000, explored, 0.0, eta=1.0)
+    once, *rest, press, count = model.prior.terms
+    start = replace(once, amounts={"m0": 0.0, "m1": -600.0, "m2": 0.0})
+    press = replace(press, amounts={"m0": 0.0, "m1": 1.0, "m2": 0.0})
+    model = replace(model, prior=replace(model.prior, terms=(start, *rest, press, count)))
+    drift = (Drift("m1", "m0", 1e-15, 0.02), Drift("m0", "m1", 0.0, 1e-3))
+    found = course(replace(model, phases=(replace(model.phases[0], drift=drift),)))
+    early, late = found.log_shares("start")[0], found.log_shares()[0]
+    assert float(early[1] - early[2]) < -500
+    assert float(late[1] - late[2]) > 400
+    np.testing.assert_allclose(found.state()[0, :-1], walked(found), rtol=1e-12, atol=1e-9)
+
+
+@pytest.mark.parametrize("explored", [False, True])
+def test_gradients_through_many_steps_with_transmission(explored):
+    """They walk each part anew on the way back; values are those without gradients, slopes finite differences."""
+    model = spreading(3, 333, explored, 5e-3, eta=Ref("eta"))
+    eta = torch.tensor([0.01, 0.03], dtype=torch.float64, requires_grad=True)
+    found = course(model, Theta({"eta": eta})).log_weights()
+    with torch.no_grad():
+        low, same, high = (course(model, Theta({"eta": eta + h})).log_weights() for h in (-1e-6, 0.0, 1e-6))
+    np.testing.assert_allclose(found.detach(), same, rtol=0, atol=1e-9)
+    each = torch.tensor([1.0, -2.0, 0.5, 0.1], dtype=torch.float64)
+    (slope,) = torch.autograd.grad((found @ each).sum(), eta)
+    np.testing.assert_allclose(slope, (high - low) @ each / 2e-6, rtol=1e-6)
+
+
+def test_more_steps_with_transmission_than_anyone_waits_for():
+    model = spreading(3, 2e9, False, 5e-3, eta=Ref("eta"))
+    eta = torch.tensor([0.01, 0.03], dtype=torch.float64)
+    with pytest.raises(SpecError, match=r"2e\+09 selections with transmission, 4e\+09 over 2 draws; at most 1e\+09"):
+        course(model, Theta({"eta": eta})).shares()
+    with pytest.raises(SpecError, match=r"with gradients; at most 20000 are followed.*use fewer"):
+        course(model, Theta({"eta": eta.requires_grad_()})).shares()
 
 
 def test_a_million_steps_are_the_loop_to_1e_9():

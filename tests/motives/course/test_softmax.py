@@ -14,7 +14,7 @@ from scipy.integrate import solve_ivp
 from bsm.motives.course import course
 from bsm.motives.course.votes import ballot, gradient
 from bsm.motives.theta import Theta, central
-from bsm.spec.model import Drift, Edits, Phase, Ref, SpecError
+from bsm.spec.model import Drift, Edits, Gate, Phase, Ref, SpecError
 from tests.motives.course.slow import several_phases
 from tests.motives.worlds import random_model
 
@@ -67,6 +67,70 @@ def test_fitness_enters_as_it_is_and_not_as_its_logarithm():
     f = found.stages[0].fitness[0]
     d = float(found.log_shares()[0, 0] - found.log_shares()[0, 1])
     assert np.sinh(d) + d == pytest.approx(np.sinh(0.3) + 0.3 + 0.4 * 500 * float(f[0] - f[1]), abs=1e-7)
+
+
+CAUGHT = {"m0": 1.0, "m1": 1.0, "m2": 0.0, "none_of_these": 0.5}
+
+
+@pytest.mark.parametrize("passed_on", [0.0, 0.3])
+@pytest.mark.parametrize("explored", [False, True])
+def test_drift_between_shares_of_zero_moves_nothing(passed_on, explored):
+    """A gate left one of three; drift between the others, and from them to it, has nothing to carry."""
+    gate = Phase("audit", 0.0, 1.0, gates=(Gate("g", 1.0, detection=CAUGHT),))
+    hidden = {"unexplored": ({"a": ("y", "z")},), "exploration": 0.2} if explored else {}
+    drift = (Drift("m0", "m1", Ref("rate"), passed_on), Drift("m1", "m2", 0.2, passed_on), Drift("m2", "m1", 0.0, 0.4))
+    rl = Phase("rl", 3.0, 1.0, dynamics="softmax_pg", drift=drift, **hidden)
+    rate = torch.tensor([0.1, 0.3], dtype=torch.float64, requires_grad=True)
+    found = course(replace(simple(4), phases=(gate, rl)), Theta({"rate": rate}))
+    np.testing.assert_array_equal(found.shares().detach(), [[0, 0, 1]] * 2)
+    total = sum(found.contributions().values())
+    np.testing.assert_allclose(total.detach(), found.log_weights().detach(), atol=1e-12)
+    (slope,) = torch.autograd.grad(found.log_weights()[:, 2].sum() + found.shares().sum(), rate)
+    np.testing.assert_allclose(slope, 0.0, atol=1e-12)
+
+
+def test_drift_between_shares_that_float64_has_no_room_for():
+    """Two logits 800 nats below the first: they drift among themselves as if they were all there is."""
+    model = simple(4)
+    amounts = {"m0": 900.0, "m1": 100.0, "m2": 101.0}
+    model = replace(model, prior=replace(model.prior, terms=(replace(model.prior.terms[0], amounts=amounts),)))
+    drift = (Drift("m1", "m2", 0.1), Drift("m2", "m1", 0.05))
+    found = course(replace(model, phases=(Phase("rl", 6.0, 0.0, dynamics="softmax_pg", drift=drift),)))
+    q = torch.tensor([[-0.1, 0.1], [0.05, -0.05]], dtype=torch.float64)
+    wanted = torch.tensor([1.0, np.e], dtype=torch.float64) @ torch.linalg.matrix_exp(6 * q)
+    log_w = found.log_shares()[0]
+    np.testing.assert_allclose(log_w[1:] + 800, wanted.log(), atol=1e-7)
+    assert float(log_w[0]) == 0.0
+
+
+@pytest.mark.parametrize("dynamics", ["replicator", "softmax_pg"])
+@pytest.mark.parametrize("explored", [False, True])
+def test_where_no_motivation_is_left_the_gate_is_named(dynamics, explored):
+    """In the draws where a gate catches all, weights are zero after it; the other draws go on as if alone."""
+    caught = {"m0": 1.0, "m1": 1.0, "m2": Ref("q"), "none_of_these": 0.5}
+    seen = Gate("look", 1.0, detection={**CAUGHT, "m0": 0.5, "m1": 0.5})
+    audit = Phase("audit", 0.0, 1.0, gates=(seen, Gate("g", 1.0, detection=caught)))
+    hidden = {"unexplored": ({"a": ("y", "z")},), "exploration": 0.2} if explored else {}
+    drift = (Drift("m0", "m1", 0.1),)
+    after = Phase("rl", 3.0, 1.0, dynamics=dynamics, drift=drift, **hidden)
+    model = replace(simple(4), phases=(audit, after))
+    both = course(model, Theta({"q": torch.tensor([0.3, 1.0], dtype=torch.float64)}))
+    alone = course(model, Theta({"q": torch.tensor([0.3], dtype=torch.float64)}))
+    np.testing.assert_allclose(both.log_weights()[0], alone.log_weights()[0], atol=1e-9)
+    assert both.log_weights()[1, :3].tolist() == [-np.inf] * 3
+    assert bool(both.log_weights()[1, 3] > -np.inf)
+    assert not any(bool(part.isnan().any()) for part in both.contributions().values())
+    with pytest.raises(SpecError, match="at rl no motivation is left in 1 of 2 draws: in phase audit the gate g"):
+        both.shares()
+
+
+def test_where_no_motivation_is_selected_the_phase_is_named():
+    model = random_model(4)
+    found = course(replace(model, phases=(Phase("rl", 2.0, 1.0),)))
+    stage = replace(found.stages[0], fitness=0 * found.stages[0].fitness)
+    found = replace(found, stages=(stage,), _kept={})
+    with pytest.raises(SpecError, match="at rl no motivation is left in 1 of 1 draws: in phase rl every one that was"):
+        found.shares()
 
 
 def test_none_of_these_keeps_its_odds_to_all_patterns_together():

@@ -10,10 +10,12 @@ from bsm.spec.model import Drift, Gate, Node, Number, Parameter, Phase, Ref
 from bsm.spec.parameters import Numbers, Passport
 from bsm.spec.phase_document import DriftDocument, GateDocument
 from bsm.spec.problems import Place, Problems, listed, near, shorten
+from bsm.spec.quantiles import quantile
 
 MOST_GATES = 100
 NONE = "none_of_these"
 ONE = 1e-9  # a sum may pass one by this much
+PASSED = 1e-4  # part of the draws that may lie above what counts as the end of an uncertain number
 
 
 def read_gates(
@@ -152,25 +154,31 @@ def _drift(document: DriftDocument, place: Place, numbers: Numbers, phase: Passp
 
 
 def check_rates(phase: Phase, parameters: Mapping[str, Parameter], place: Place, problems: Problems) -> None:
-    """What is known of the drift out of a motivation leaves a probability of staying, whatever the shares.
+    """The drift out of a motivation leaves a probability of staying, whatever the shares and in all but freak draws.
 
-    Shares sum to one at most, so the largest transmission is the most that they add. An uncertain number counts
-    as 0 here.
+    Shares sum to one at most, so the largest transmission is the most that they add. Of an uncertain number the end
+    counts that 1 draw in 10,000 passes; one that is alone never passes 1.
     """
     for source in dict.fromkeys(d.source for d in phase.drift):
         out = {i: d for i, d in enumerate(phase.drift) if d.source == source}
-        total = math.fsum(_least(d.rate, parameters) for d in out.values())
-        total += max(_least(d.transmission, parameters) for d in out.values())
+        total = math.fsum(_most(d.rate, parameters) for d in out.values())
+        total += max(_most(d.transmission, parameters) for d in out.values())
         if total > 1 + ONE:
+            unsure = any(_unsure(n, parameters) for d in out.values() for n in (d.rate, d.transmission))
             problems.add(
                 (*place, "drift", max(out)),
-                f"{source} turns into others with probability {total:g} per selection (rates, and the largest "
-                "transmission); at most 1 is accepted; lower them",
+                f"{source} turns into others with probability {'up to ' * unsure}{total:g} per selection (rates, and "
+                f"the largest transmission{', each at the end that 1 draw in 10,000 passes' * unsure}); at most 1 is "
+                f"accepted; lower them{', or narrow the intervals' * unsure}",
             )
 
 
-def _least(number: Number, parameters: Mapping[str, Parameter]) -> float:
+def _most(number: Number, parameters: Mapping[str, Parameter]) -> float:
     if not isinstance(number, Ref):
         return number
     parameter = parameters[number.parameter]
-    return parameter.value if parameter.prior is None else 0.0
+    return parameter.value if parameter.prior is None else quantile(parameter.prior, 1 - PASSED)
+
+
+def _unsure(number: Number, parameters: Mapping[str, Parameter]) -> bool:
+    return isinstance(number, Ref) and parameters[number.parameter].prior is not None

@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from bsm.spec.model import Distribution, Ref, SpecError
 from bsm.spec.problems import shorten
+from bsm.spec.quantiles import quantile
 
 Support = Literal["probability", "positive", "real"]
 SUPPORTS: tuple[Support, ...] = get_args(Support)  # narrowest first: each lies inside the next
@@ -146,23 +147,7 @@ def interval_prior(interval: Interval, place: Support) -> Distribution:
 
 def median(prior: Distribution) -> float:
     """The value with half of the prior on either side."""
-    first, last = prior.args[0], prior.args[-1]
-    match prior.family:
-        case "normal":
-            return first
-        case "lognormal":
-            return math.exp(first) if first < 700 else math.inf
-        case "logit_normal":
-            return 1 / (1 + math.exp(-first)) if first > -700 else 0.0
-        case "uniform":
-            return first + (last - first) / 2
-        case "half_normal":
-            return first * 0.6744897501960817  # standard normal quantile at 0.75
-    from scipy import special  # slow to import, so only where a beta or gamma is written
-
-    if prior.family == "beta":
-        return float(special.betaincinv(first, last, 0.5))
-    return float(special.gammaincinv(first, 0.5)) / last
+    return quantile(prior, 0.5)
 
 
 def natural_support(prior: Distribution) -> Support:
@@ -206,11 +191,12 @@ def _logit(p: float) -> float:
 
 def _check_range(value: float, place: Support) -> None:
     if not within(value, place):
-        hint = "; write percents as fractions, 30 % is 0.3" if place == "probability" and 1 < value <= 100 else ""
-        low = "at least 0" if place == "positive" else "in 0 to 1"
-        raise QuantityError(f"{value:g} is given; a {place} number must be {low}{hint}")
+        if place == "positive":
+            raise QuantityError(f"{value:g} is given; 0 or a positive number is accepted; raise it")
+        hint = "write percents as fractions, 30 % is 0.3" if 1 < value <= 100 else "use a number in this range"
+        raise QuantityError(f"{value:g} is given; a probability, 0 to 1, is accepted; {hint}")
     if place == "positive" and 0 < value < LEAST:
-        raise QuantityError(f"{value:g} is given; a positive number is 0 or at least {LEAST:g}; rescale it")
+        raise QuantityError(f"{value:g} is given; 0 or a positive number of at least {LEAST:g} is accepted; rescale it")
 
 
 def _interval(raw: str, low: float, high: float) -> Interval:

@@ -141,7 +141,7 @@ phases:
       - {name: probe, looks: 2, detection: {reward_seeker: 0.1, kludge: $q0, inf: "0.1 to 0.3", added: 0}, source: x}
     drift:
       - {from: inf, to: kludge, rate: "0.0001 to 0.01", kind: atrophy, source: a paper}
-      - {from: inf, to: reward_seeker, rate: 0.2, transmission: 0.8, kind: memetic}
+      - {from: inf, to: reward_seeker, rate: 0.2, transmission: 0.6, kind: memetic}
     opinion of: us
     why: a guess
   - name: audit before release

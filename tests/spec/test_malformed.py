@@ -420,7 +420,7 @@ CASES = [
         "contexts that an action sees: scene, tier",
     ),
     ("planning zero", "    planning: 1", "    planning: 0  # HERE", "above 0 and at most 1"),
-    ("awareness", "    awareness: 1", "    awareness: 2  # HERE", "must be in 0 to 1"),
+    ("awareness", "    awareness: 1", "    awareness: 2  # HERE", "2 is given; a probability, 0 to 1, is accepted"),
     (
         "intended twice",
         "  inf: {seeks: influence,",
@@ -621,9 +621,23 @@ CASES = [
     ),
     (
         "drift above one",
-        "rate: 0.2, transmission: 0.8",
+        "rate: 0.2, transmission: 0.6",
         "rate: 0.2, # HERE\n        transmission: 0.9",
-        "with probability 1.1 per selection",
+        "narrow the intervals",
+    ),
+    (
+        "drift above one in some draws",
+        '"0.0001 to 0.01", kind: atrophy',
+        '"0.1 to 0.9", kind: atrophy',
+        "with probability up to 1.79309 per selection (rates, and the largest transmission, each at the end that",
+        ("rate: 0.2, transmission", "rate: 0.2, # HERE\n        transmission"),
+    ),
+    (
+        "drift above one by a parameter that is drawn",
+        "rate: 0.2, transmission: 0.6",
+        "rate: $base_rate, # HERE\n        transmission: 0.6",
+        "at most 1 is accepted; lower them, or narrow the intervals",
+        ("parameters:\n  beta", "parameters:\n  base_rate: {value: {beta: [5, 5]}, opinion of: us}\n  beta"),
     ),
     (
         "drift above one in an overlay",
@@ -661,7 +675,7 @@ CASES = [
         "negative selections",
         '    selections: "10 to 1000"',
         "    selections: -3  # HERE",
-        "must be at least 0",
+        "-3 is given; 0 or a positive number is accepted",
     ),
     (
         "support context",

@@ -26,7 +26,7 @@ def test_phases_tell_dynamics_levers_gates_and_drift_in_order(tmp_path):
     ]
     assert tuned["drift"] == [
         "inf to kludge (atrophy, 0.0001 to 0.01 per selection)",
-        "inf to reward_seeker (memetic, 0.2 + 0.8 x share of reward_seeker per selection)",
+        "inf to reward_seeker (memetic, 0.2 + 0.6 x share of reward_seeker per selection)",
     ]
     assert audit["gates"] == ["probe (looks: 3, trained on, each taking 0.2 of later detection, catching t2 = yes)"]
     said = phase_words.timeline([training, tuned, audit])

@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from bsm.spec.model import Distribution, Ref
+from bsm.spec.quantiles import quantile
 from bsm.spec.quantities import (
     FAMILIES,
     Interval,
@@ -62,6 +63,13 @@ def test_an_interval_holds_the_central_90_percent(pair):
 )
 def test_the_median_splits_the_prior_in_halves(prior):
     assert PEERS[prior.family](*prior.args).cdf(median(prior)) == pytest.approx(0.5, abs=1e-9)
+    for part in (1e-4, 0.05, 0.9999):
+        assert PEERS[prior.family](*prior.args).cdf(quantile(prior, part)) == pytest.approx(part, abs=1e-9)
+
+
+def test_quantiles_of_an_interval_are_its_ends():
+    prior = interval_prior(Interval(0.1, 0.7), "probability")
+    assert [quantile(prior, part) for part in (0.05, 0.95)] == pytest.approx([0.1, 0.7], abs=1e-12)
 
 
 def test_the_median_of_a_logit_normal():

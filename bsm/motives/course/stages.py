@@ -181,11 +181,12 @@ def _drift(model: Model, phase: Phase, theta: Theta) -> tuple[Tensor | None, Ten
     passed = _filled(len(order), places, [theta.of(d.transmission) for d in phase.drift])
     leaving = rates.sum(-1)
     most = leaving + passed.amax(-1)  # shares sum to one, so no more can be transmitted
-    if bool((most > 1 + 1e-12).any()):
-        first = order[int((most > 1 + 1e-12).any(0).nonzero()[0, 0])]
+    if bool((over := most > 1 + 1e-12).any()):
+        first = order[int(over.any(0).nonzero()[0, 0])]
         raise SpecError(
-            f"phase {phase.name}: drift out of {first} has probability up to {float(most.max()):g} in one step; the "
-            "rates out of a motivation, and the largest transmission, sum to at most 1"
+            f"phase {phase.name}: drift out of {first} has probability up to {float(most.max()):g} in one step, above "
+            f"1 in {int(over.any(-1).sum())} of {len(over)} draws; the rates out of a motivation, and the largest "
+            "transmission, sum to at most 1; lower them, or narrow their intervals"
         )
     stay = torch.diag_embed((1 - leaving).clamp_min(0.0))
     return rates + stay, passed if any(d.transmission != 0.0 for d in phase.drift) else None

@@ -310,3 +310,12 @@ def test_a_step_beyond_a_phase_is_refused():
         course(model).shares(("last", float(n) + 1))
     with pytest.raises(SpecError, match="not a phase"):
         course(model).shares("lst")
+
+
+def test_draws_in_which_more_leaves_than_there_is_are_counted():
+    model = replace(
+        random_model(2), phases=(Phase("p", 3.0, 1.0, drift=(Drift("m0", "m1", Ref("r")), Drift("m0", "m2", 0.5))),)
+    )
+    rates = torch.tensor([0.1, 0.6, 0.8], dtype=torch.float64)
+    with pytest.raises(SpecError, match=r"phase p: drift out of m0 .* up to 1.3 in one step, above 1 in 2 of 3 draws"):
+        course(model, Theta({"r": rates}))

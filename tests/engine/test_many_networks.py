@@ -179,7 +179,14 @@ COMMAND = [sys.executable, "-m", "tests.engine.many_networks", "--workers", "2"]
 
 def started(state: Path, count: int) -> subprocess.Popen[str]:
     ask = [*COMMAND, "--state", str(state), "--count", str(count)]
-    return subprocess.Popen(ask, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        ask, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=heeds_ctrl_c
+    )
+
+
+def heeds_ctrl_c() -> None:
+    """Tests that run in the background inherit that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def waited_for(what: Callable[[], bool], seconds: float = 120) -> None:

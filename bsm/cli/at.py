@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsm.cli.options import aligned, folder_of, json_option, loaded, model_argument, overlay_option, print_json
+from bsm.cli.at_words import told_with_ledger, told_without_ledger
+from bsm.cli.options import folder_of, json_option, loaded, model_argument, overlay_option
 
 if TYPE_CHECKING:
     from bsm.figures.picture import Picture
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bsm.spec.model import Model
 
 READINGS = ("hypothesis", "mixture", "dirichlet", "votes")
+Behaviours = Sequence[tuple[str, dict[str, str] | None]]
 
 
 @click.command(short_help="The posterior at moments of training and deployment.")
@@ -25,12 +27,14 @@ READINGS = ("hypothesis", "mixture", "dirichlet", "votes")
 @click.argument("moments", nargs=-1, metavar="[MOMENT]...")
 @click.option("--ledger", type=click.Path(path_type=Path), help="Instead of MODEL's evidence.csv.")
 @click.option("--subject", "subjects", multiple=True, metavar="NAME", help="Only this AI; may be repeated.")
-@click.option("--reading", type=click.Choice(READINGS), help="Who drives, instead of what the file says.")
+@click.option("--reading", type=click.Choice(READINGS),
+              help="Who drives: this, instead of what the file says and the reading beside it.")  # fmt: skip
 @click.option("--forecast", "behaviours", multiple=True, metavar="OBSERVATION[:NODE=STATE,...]",
               help="P(observation in this context) at each moment; may be repeated.")  # fmt: skip
 @overlay_option
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same numbers.")
-@click.option("--draws", type=click.IntRange(min=1), help="Importance draws per class of motivations.")
+@click.option("--draws", type=click.IntRange(min=1),
+              help="Importance draws per class of motivations; without a ledger, draws from the prior.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the result, as NetCDF.")
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False),
@@ -59,43 +63,54 @@ def at(
     """
     found = loaded(model, overlay)
     changed = found.with_overlay(overlay)
+    read = replace(changed, reading=reading or changed.reading)
     wanted = list(moments) or _moments(changed, between=figures is not None)
     asked = [_behaviour(text) for text in behaviours]
     file = ledger or folder_of(model) / "evidence.csv"
+    told: dict[str, Any] = {} if draws is None else {"draws": draws}
     if ledger is None and not file.is_file():
-        _without_ledger(changed, wanted, asked, reading, as_json)
+        _refuse_without(file, out, subjects)
+        told_without_ledger(read, wanted, _checked(read, asked), seed, as_json, **told)
         if figures is not None:
-            _drawn(replace(changed, reading=reading or changed.reading), None, figures)
+            _drawn(read, None, figures)
         return
     from bsm.evidence.ledger import Evidence
     from bsm.inference.posterior import posterior
 
-    more: dict[str, Any] = {} if draws is None else {"draws": draws}
     rows = Evidence.read(file, found)
+    _checked(read, asked)
     result: OverTime = posterior(
         found, rows, at=list(wanted), seed=seed, overlay=overlay, subjects=subjects or None, reading=reading,
-        progress=True, workers=workers, **more,
+        beside=reading is None, progress=True, workers=workers, **told,
     )  # fmt: skip
-    forecasts = [
-        result.forecast(observation, context, moment, subject)
-        for subject in result.subjects
-        for observation, context in asked
-        for moment in result.moments
-    ]
-    if as_json:
-        told = [
-            {k: getattr(f, k) for k in ("subject", "at", "event", "context", "mean", "low", "high", "none_of_these")}
-            for f in forecasts
-        ]
-        print_json({"about": result.about, "rows": result.table().to_dict("records"), "forecasts": told})
-    else:
-        click.echo(str(result))
-        for one in forecasts:
-            click.echo(str(one))
+    told_with_ledger(result, asked, as_json)
     if out is not None:
         click.echo(f"wrote {result.save(out)}", err=True)
     if figures is not None:
-        _drawn(replace(changed, reading=reading or changed.reading), result, figures)
+        _drawn(read, result, figures)
+
+
+def _refuse_without(file: Path, out: Path | None, subjects: Sequence[str]) -> None:
+    """Refuse what needs a ledger.
+
+    Raises:
+        click.UsageError: such an option is given.
+    """
+    for option, given, why in (
+        ("--out", out, "there is no posterior to write; --json prints the shares"),
+        ("--subject", subjects, "shares are of any AI so trained"),
+    ):
+        if given:
+            raise click.UsageError(f"{option} needs a ledger, and there is no {file}: {why}; name one with --ledger")
+
+
+def _checked(model: Model, asked: Behaviours) -> Behaviours:
+    """The same, once every forecast is known to have a meaning: before the posterior, which takes minutes."""
+    from bsm.inference.over_time.without import refuse_forecast
+
+    for observation, context in asked:
+        refuse_forecast(model, observation, context)
+    return asked
 
 
 def _moments(model: Model, between: bool) -> list[str]:
@@ -143,31 +158,3 @@ def _behaviour(text: str) -> tuple[str, dict[str, str] | None]:
             )
         context[node.strip()] = state.strip()
     return name, context
-
-
-def _without_ledger(
-    model: Model,
-    moments: list[str],
-    asked: list[tuple[str, dict[str, str] | None]],
-    reading: str | None,
-    as_json: bool,
-) -> None:
-    """Shares of influence, and forecasts from them, at prior medians."""
-    from bsm.motives.course import course
-    from bsm.motives.course.forecast import described
-
-    own = course(model, reading=reading)
-    shares = {m: dict(zip(model.motivations, own.shares(m)[0].tolist(), strict=True)) for m in moments}
-    forecasts = [(n, c, m, float(own.behaviour(n, c, m)[0])) for n, c in asked for m in moments]
-    if as_json:
-        told = [{"event": n, "context": c, "at": m, "probability": p} for n, c, m, p in forecasts]
-        print_json({"dynamics": own.dynamics, "reading": own.reading, "shares": shares, "forecasts": told})
-        return
-    click.echo(
-        f"{model.name} has no evidence.csv: shares of influence from prior, selection, gates and drift, at prior "
-        f"medians\n{own.dynamics}; reading: {own.reading}\n"
-    )
-    table = [[name, *(f"{shares[m][name]:.6f}" for m in moments)] for name in model.motivations]
-    click.echo(aligned(("motivation", *moments), table, numbers=range(1, len(moments) + 1)))
-    for name, context, moment, p in forecasts:
-        click.echo(f"P({name} | {described(model, context)}) at {moment}: {p:.3f}")

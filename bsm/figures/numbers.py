@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 
+from bsm.spec.number_words import probability
+
+__all__ = [
+    "IMPOSSIBLE",
+    "count",
+    "interval",
+    "many",
+    "nats",
+    "percent",
+    "probability",
+    "rough",
+    "rough_interval",
+    "within",
+]
+
 IMPOSSIBLE = -1e299  # a result stores -1e300 nats where the probability is zero
-
-
-def probability(p: float) -> str:
-    """Three decimals; certainty is never printed, for no number of draws shows it.
-
-    >>> [probability(p) for p in (0, 0.0004, 0.25, 0.99996)]
-    ['<0.001', '<0.001', '0.250', '>0.999']
-    """
-    if p < 0.0005:
-        return "<0.001"
-    return ">0.999" if p > 0.9995 else f"{p:.3f}"
 
 
 def rough(p: float) -> str:

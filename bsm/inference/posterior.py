@@ -62,6 +62,7 @@ def posterior(
     *,
     at: Moment | str | tuple[str, float | str] | list[When],
     reading: str | None = None,
+    beside: bool = True,
 ) -> OverTime: ...
 
 
@@ -78,6 +79,7 @@ def posterior(
     workers: int = 1,
     at: When | list[When] = None,
     reading: str | None = None,
+    beside: bool = True,
 ) -> Result | OverTime:
     """P(motivation | prior, selection, ledger) for every subject of a ledger; subjects are never pooled.
 
@@ -103,6 +105,7 @@ def posterior(
             "phase:step", "phase:50%" (a part of its selections), "phase:+100" (so many more, from now). `blocks` and
             `tolerance` say nothing then.
         reading: with `at`: "hypothesis", "mixture", "dirichlet" or "votes", instead of what the file says.
+        beside: with `at`: also give hypothesis beside mixture, and mixture beside hypothesis, at about twice the time.
 
     Returns:
         A result; `result.motivations` is a DataArray over (subject, motivation) whose rows sum to one. With `at` an
@@ -111,12 +114,19 @@ def posterior(
     Raises:
         ImpossibleEvidence: no motivation can produce the rows.
         TooFewEffective: fewer than 200 effective draws for a motivation whose posterior exceeds 0.001.
-        SpecError: the ledger has no row in the likelihood, or an unknown subject.
+        SpecError: no ledger, or it has no row in the likelihood; an unknown subject.
     """
+    if not isinstance(ledger, Evidence):
+        raise SpecError(
+            f"a posterior needs a ledger, bsm.Evidence.read(path, model), and {type(ledger).__name__} is given; "
+            "without one, bsm.shares(model) gives shares of influence, bsm.course(model).shares(at) those at a moment"
+        )
     if at is not None:
         from bsm.inference.over_time import posterior_over_time
 
-        return posterior_over_time(model, ledger, at, seed, draws, overlay, subjects, reading, progress, workers)
+        return posterior_over_time(
+            model, ledger, at, seed, draws, overlay, subjects, reading, progress, workers, beside
+        )
     if reading is not None:
         raise SpecError("`reading` is for a posterior at moments: name them in `at`, for instance at=['now']")
     model = model.with_overlay(overlay)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from bsm.evidence.cells import certain
 from bsm.motives.course import START, Moment, moment
+from bsm.motives.course.written import FORMS, ahead, beyond, position
 from bsm.spec.model import Model, SpecError
 
 NOW = "now"
 When = Moment | str | tuple[str, float | str] | None
-FORMS = "start, now, PHASE, PHASE:STEP, PHASE:50% or PHASE:+STEPS (that many more after now)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,18 +92,10 @@ def _one(model: Model, at: object) -> Asked:
     last = len(model.phases) - 1
     if at is None or at == NOW:
         return Asked(NOW, last, end=True)
-    if isinstance(at, tuple) and len(at) == 2 and isinstance(at[0], str) and isinstance(at[1], str):
-        at = f"{at[0]}:{at[1]}"
-    if isinstance(at, str) and at != START and ":" in at:
-        name, _, rest = at.rpartition(":")
-        if rest.startswith("+"):
-            steps = _number(at, rest[1:])
-            if steps < 0:
-                raise SpecError(f"at = {at!r}: {rest} is given; selections to come are a number of at least 0")
-            return Asked(f"{name}:+{steps:g}", moment(model, name).phase, step=steps, ahead=True)
-    if not isinstance(at, (str, Moment, tuple)):
-        raise SpecError(f"at = {at!r} is no moment; write {FORMS}")
-    return _read(model, moment(model, at))
+    if (more := ahead(model, at)) is not None:
+        name, steps = more
+        return Asked(f"{name}:+{steps:g}", position(model, name), step=steps, ahead=True)
+    return _read(model, moment(model, at))  # type: ignore[arg-type]  # it refuses what is no moment
 
 
 def _read(model: Model, when: Moment) -> Asked:
@@ -118,15 +110,8 @@ def _read(model: Model, when: Moment) -> Asked:
             f"at = {label}: one step per draw is given, but the draws are made here; write the part of the phase that "
             f"is past, for instance {model.phases[when.phase].name}:50%"
         )
-    step = float(when.step)
-    return Asked(f"{model.phases[when.phase].name}:{step:.12g}", when.phase, step=step)
-
-
-def _number(at: object, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise SpecError(f"at = {at!r}: {text!r} is no number; write {FORMS}") from error
-    if not abs(number) < float("inf"):
-        raise SpecError(f"at = {at!r}: {text!r} is not finite; write {FORMS}")
-    return number
+    step, phase = float(when.step), model.phases[when.phase]
+    n = certain(phase.selections, model.parameters)
+    if n is not None and step > n * (1 + 1e-12):
+        raise SpecError(f"at = {label}: {beyond(phase.name, step, n, when.phase == len(model.phases) - 1)}")
+    return Asked(f"{phase.name}:{step:.12g}", when.phase, step=step)

@@ -87,7 +87,7 @@ class Labelled:
         """
         import pandas as pd
 
-        data, group = self.data, self.data if reading is None else self._other(reading)
+        data, group = self.data, self.data if reading is None else self.of_reading(reading)
         rows = []
         for s in self.subjects if subject is None else (subject,):
             if s not in self.subjects:
@@ -101,7 +101,8 @@ class Labelled:
                     rows.append(row | {"predicted": bool(data["predicted"].sel(moment=moment))})
         return pd.DataFrame(rows)
 
-    def _other(self, reading: str) -> xr.Dataset:
+    def of_reading(self, reading: str) -> xr.Dataset:
+        """Filtered, smoothed and log_evidence, as in `data`, under one of `readings`."""
         if reading not in self.readings:
             raise KeyError(f"{reading!r} is no reading of this result; it has {list(self.readings)}")
         return self.data if reading == self.about["reading"] else self.tree[reading].to_dataset()

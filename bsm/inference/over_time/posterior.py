@@ -12,6 +12,7 @@ from bsm.inference.over_time.asked import When, asked
 from bsm.inference.over_time.assemble import assemble
 from bsm.inference.over_time.fit import Found, fit
 from bsm.inference.over_time.result import OverTime
+from bsm.inference.over_time.without import refuse_beyond
 from bsm.inference.parallel import side_by_side
 from bsm.spec.model import Model, SpecError
 
@@ -57,9 +58,10 @@ def posterior_over_time(
     model = model.with_overlay(overlay)
     model = model if reading is None else replace(model, reading=reading)
     wanted = asked(model, at)
+    refuse_beyond(model, wanted)
     chosen = subjects or ledger.subjects
     if not chosen:
-        raise SpecError("the ledger has no row that enters the likelihood; `bsm.shares(model, at=...)` needs none")
+        raise SpecError("the ledger has no row that enters the likelihood; bsm.course(model).shares(at) needs none")
     label = "over time" if progress else None
 
     def of(read: Model) -> dict[str, Found]:

@@ -2,52 +2,72 @@
 
 from __future__ import annotations
 
-from bsm.inference.over_time.labelled import Labelled
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
-MOST_SHOWN = 20
+from bsm.inference.over_time.headline import LEGEND, headline
+from bsm.inference.over_time.labelled import Labelled
+from bsm.spec.number_words import banded, probability
+
+WIDTH = 100
+NUMBER = 24  # columns of a probability with its band
 
 
 def as_text(found: Labelled) -> str:
-    """Prior, dynamics, reading, n and eta, then a table for each subject."""
+    """The headline of each subject in sentences; what it rests on; then a table for each subject and reading."""
     about = found.about
+    said = [s for subject in found.subjects for s in headline(found, subject)]
     lines = [
         f"{about['model']}: {about['dynamics']}; reading: {about['reading']}"
         + (f" (alpha {about['alpha']})" if about["alpha"] else ""),
-        *(
-            f"  {p['name']} ({p['dynamics']}): n = {p['selections']} selections at eta = {p['eta']}"
-            + (f", {p['drift']} drifts" if p["drift"] else "")
-            + (f", gates {', '.join(p['gates'])}" if p["gates"] else "")
-            for p in about["phases"]
-        ),
-        "prior: " + ", ".join(f"{m} {p:.3g}" for m, p in about["prior"].items()),
+        "",
+        *(line for s in said for line in wrapped(s, "* ")),
+        "",
+        *(f"  {phase}" for phase in map(_phase, about["phases"])),
+        *wrapped("prior: " + ", ".join(f"{m} {probability(p)}" for m, p in about["prior"].items())),
+        "",
+        *(line for s in LEGEND for line in wrapped(s)),
     ]
     for subject in found.subjects:
         lines += ["", *_subject(found, subject)]
     notes = [*about["notes"], *(n for s in about["subjects"].values() for n in s["notes"])]
-    lines += [f"note: {note}" for note in dict.fromkeys(notes)]
+    lines += [line for note in dict.fromkeys(notes) for line in wrapped(f"note: {note}")]
     return "\n".join(lines)
 
 
-def _subject(found: Labelled, subject: str) -> list[str]:
-    evidence = float(found.data["log_evidence"].sel(subject=subject))
-    lines = [f"{subject}: log evidence {evidence:.3f} nats; central 90 % over parameters in brackets"]
+def wrapped(words: str, mark: str = "") -> list[str]:
+    """Lines of at most 100 columns, all but the first indented."""
+    return wrap(words, WIDTH, initial_indent=mark, subsequent_indent=" " * (len(mark) or 2), break_on_hyphens=False)
+
+
+def _phase(told: dict) -> str:
+    drift = told["drift"]
+    return (
+        f"{told['name']} ({told['dynamics']}): n = {told['selections']} selections at eta = {told['eta']}"
+        + (f", {drift} {'drift' if drift == 1 else 'drifts'}" if drift else "")
+        + (f", gates {', '.join(told['gates'])}" if told["gates"] else "")
+    )
+
+
+def _subject(found: Labelled, subject: str) -> Iterator[str]:
+    shown = {r: float(found.of_reading(r)["log_evidence"].sel(subject=subject)) for r in found.readings}
+    yield f"{subject}: log evidence " + ", ".join(f"{nats:.3f} nats under {r}" for r, nats in shown.items())
+    labels = {m: f"{m}, predicted" if bool(found.data["predicted"].sel(moment=m)) else m for m in found.moments}
+    widths = [max(map(len, labels.values()), default=0), max(map(len, found.names))]
     for reading in found.readings:
-        table = found.table(subject, None if reading == found.about["reading"] else reading)
-        wide = max(len(m) for m in found.names)
-        lines.append(f"  reading {reading}")
-        lines.append(f"  {'moment':16}{'motivation':{wide + 2}}{'share':>8}   {'filtered':22}{'smoothed':22}")
+        yield f"  reading {reading}"
+        yield _line(["moment", "motivation", "share", "filtered", "smoothed"], widths)
+        table = found.table(subject, reading)
         for moment in found.moments:
-            own = table[table["moment"] == moment]
-            for i, row in enumerate(own.itertuples()):
-                label = (f"{moment}, predicted" if row.predicted else moment) if i == 0 else ""
-                share = "      --" if row.motivation == "none_of_these" else f"{row.share:8.3f}"
-                lines.append(
-                    f"  {label:16}{row.motivation:{wide + 2}}{share}   "
-                    f"{_banded(row.filtered, row.filtered_low, row.filtered_high):22}"
-                    f"{_banded(row.smoothed, row.smoothed_low, row.smoothed_high):22}".rstrip()
-                )
-    return lines
+            for i, row in enumerate(table[table["moment"] == moment].itertuples()):
+                share = "--" if row.motivation == "none_of_these" else probability(row.share)
+                filtered = banded(row.filtered, row.filtered_low, row.filtered_high)
+                smoothed = banded(row.smoothed, row.smoothed_low, row.smoothed_high)
+                cells = [labels[moment] if i == 0 else "", str(row.motivation), share, filtered, smoothed]
+                yield _line(cells, widths)
 
 
-def _banded(value: float, low: float, high: float) -> str:
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    moment, motivation, share, filtered, smoothed = cells
+    start = f"  {moment:{max(widths[0], 6)}}  {motivation:{max(widths[1], 10)}}  {share:>6}"
+    return f"{start}  {filtered:{NUMBER}}  {smoothed}".rstrip()

@@ -12,6 +12,7 @@ from bsm.motives.compile import Behaviour
 from bsm.motives.course.forecast import policies, situation
 from bsm.motives.course.influence import kl
 from bsm.motives.course.stages import Timeline
+from bsm.motives.course.words import divergence_text
 from bsm.motives.families import placement
 from bsm.motives.theta import Theta
 from bsm.spec.model import Model, SpecError
@@ -19,19 +20,27 @@ from bsm.spec.model import Model, SpecError
 Where = str | Mapping[str, str] | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Divergence:
     """KL(policy in training contexts || policy in deployment contexts), in nats.
 
     A policy over contexts is its mean over them, sum of P(c) pi(a | c): what is done how often. `motivations` is
-    [draw, m]. `families` has for each family the mean over its members, weighted by their shares, [draw]; a family
-    without any share is left out.
+    [draw, m], `names` in their order. `families` has for each family the mean over its members, weighted by their
+    shares, [draw]; a family without any share is left out. Printed, it is a table.
     """
 
     training: str
     deployment: str
     motivations: Tensor
     families: Mapping[str, Tensor]
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        each = dict(zip(self.names, self.motivations.unbind(-1), strict=True))
+        return divergence_text((self.training, self.deployment), each, self.families)
+
+    def __repr__(self) -> str:
+        return f"<Divergence of {self.training} and {self.deployment}: {len(self.names)} motivations>"
 
 
 def divergence(
@@ -69,7 +78,7 @@ def divergence(
         total = weights.sum(-1)
         if bool((total > 0).all()):
             families[family] = (torch.where(weights > 0, weights * found[:, own], 0.0)).sum(-1) / total
-    return Divergence(_words(training), _words(deployment), found, families)
+    return Divergence(_words(training), _words(deployment), found, families, tuple(model.motivations))
 
 
 def where(timeline: Timeline, place: str | None) -> Behaviour:

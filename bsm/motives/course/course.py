@@ -13,11 +13,13 @@ from bsm.motives.course.emptied import emptied
 from bsm.motives.course.forecast import Event, event_of, forecast, policies, situation
 from bsm.motives.course.influence import of_mixture, of_votes
 from bsm.motives.course.logs import log_of, log_sum
-from bsm.motives.course.moments import At, Moment, moment, steps_at
+from bsm.motives.course.moments import At, Moment, continued, moment, steps_at
 from bsm.motives.course.replicator import advanced
 from bsm.motives.course.softmax import Gradient, ascended
 from bsm.motives.course.stages import Stage, Timeline, with_none
 from bsm.motives.course.votes import ballot, gradient
+from bsm.motives.course.words import as_text
+from bsm.motives.course.written import ahead
 from bsm.motives.prior import log_prior, term_nats
 from bsm.motives.theta import Theta, central
 from bsm.spec.model import Model, SpecError
@@ -42,7 +44,7 @@ def course(model: Model, theta: Theta | None = None, dynamics: str | None = None
     return Course(timeline, theta, timeline.stages(theta))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Course:
     """Weights of every motivation over time, batched over parameter draws and differentiable in them.
 
@@ -52,7 +54,8 @@ class Course:
         stages: the phases at these draws.
 
     Axes: [draw] (one where nothing is uncertain), then motivations in file order; of m + 1, none_of_these is last.
-    Moments (`at`) are as in `moment`: None is now, "start", "phase", ("phase", step).
+    Moments (`at`) are as in `moment`: None is now, "start", "phase", ("phase", step); and "phase:+100" is a
+    prediction, so many more selections of that phase after now, without gates. Printed, it is a table of shares.
     """
 
     timeline: Timeline
@@ -97,6 +100,8 @@ class Course:
 
     def log_shares(self, at: At = None) -> Tensor:
         """Logs of `shares`."""
+        if (later := self._later(at)) is not None:
+            return later.log_shares()
         named = self.log_weights(at)[:, :-1]
         total = log_sum(named)[:, None]
         if none := int((total == -torch.inf).sum()):
@@ -116,6 +121,8 @@ class Course:
 
         The last axis has one entry where the model leaves nothing unexplored, else (no, yes).
         """
+        if (later := self._later(at)) is not None:
+            return later.state()
         when = moment(self.model, at)
         state = self._start()
         for i, stage in enumerate(self.stages[: when.phase + 1]):
@@ -133,6 +140,13 @@ class Course:
         draws = max(len(named), len(outside))
         both = [torch.log1p(-outside) + named, log_of(outside)]
         return torch.cat([part.expand(draws, -1) for part in both], 1)
+
+    def _later(self, at: At) -> Course | None:
+        """The course at whose end a moment to come lies; None for a moment that is past."""
+        if (more := ahead(self.model, at)) is None:
+            return None
+        timeline = Timeline(continued(self.model, *more))
+        return Course(timeline, self.theta, timeline.stages(self.theta))
 
     def _start(self) -> Tensor:
         prior = self.log_prior()[..., None]
@@ -163,6 +177,8 @@ class Course:
         Where a motivation had become impossible and drift revives it, drift has its whole log weight, and what came
         before counts nothing.
         """
+        if (later := self._later(at)) is not None:
+            return later.contributions()
         when, found = moment(self.model, at), self._prior_parts()
         for i, stage in enumerate(self.stages[: when.phase + 1]):
             before = self._start() if i == 0 else self.state(Moment(i - 1))
@@ -243,6 +259,15 @@ class Course:
     def divergence(self, training: Where = None, deployment: Where = None, at: At = None) -> Divergence:
         """How far each motivation and family behaves in deployment other than in training (`continuity`)."""
         return divergence(self.timeline, self.theta, self.shares(at), training, deployment)
+
+    def __str__(self) -> str:
+        return as_text(self.model, self.dynamics, self.theta.draws, self.shares)
+
+    def __repr__(self) -> str:
+        return (
+            f"<bsm.Course {self.model.name}: {len(self.model.motivations)} motivations, phases "
+            f"{[s.name for s in self.stages]}, parameter draws: {self.theta.draws}>"
+        )
 
 
 def _rest(end: Tensor, start: Tensor, parts: Mapping[str, Tensor]) -> Tensor:

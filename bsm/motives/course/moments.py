@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from bsm.motives.course.written import FORMS, NOW_TEXT, START, beyond, number, position
 from bsm.spec.model import Model, Number, SpecError
 
 
@@ -51,9 +52,7 @@ class Moment:
 
 
 At = Moment | str | tuple[str, float | Tensor] | None
-START = "start"
 NOW = None
-NOW_TEXT = "now"
 
 
 def moment(model: Model, at: At = None) -> Moment:
@@ -68,10 +67,10 @@ def moment(model: Model, at: At = None) -> Moment:
             number of them.
 
     Raises:
-        SpecError: no such phase; a step that is no number, negative, or beyond a fixed number of selections; a part
-            that is not 0% to 100%.
+        SpecError: what is no moment; no such phase; a step that is no number or negative; a part that is not 0% to
+            100%; selections to come, for which a model that goes on is asked (`Course`, `continued`).
 
-    Numbers of selections that are uncertain are compared with `step` where they are drawn, in `Course`.
+    Selections are compared with `step` where they are drawn, in `Course`.
     """
     if isinstance(at, Moment):
         return _inside(model, at)
@@ -79,8 +78,21 @@ def moment(model: Model, at: At = None) -> Moment:
         return Moment(len(model.phases) - 1)
     if isinstance(at, str):
         return _inside(model, _read(model, at))
-    name, step = at
-    return _inside(model, Moment(_position(model, name), torch.as_tensor(step, dtype=torch.float64).reshape(-1)))
+    name, step = _pair(model, at)
+    if isinstance(step, str):
+        return _inside(model, _read(model, f"{name}:{step}"))
+    return _inside(model, Moment(position(model, name), step))
+
+
+def _pair(model: Model, at: object) -> tuple[str, Tensor | str]:
+    """A phase and a step, or a text that says which."""
+    if isinstance(at, tuple) and len(at) == 2 and isinstance(at[0], str):
+        if isinstance(at[1], str):
+            return at[0], at[1]
+        if isinstance(at[1], (int, float, Tensor)):
+            return at[0], torch.as_tensor(at[1], dtype=torch.float64).reshape(-1)
+    example = model.phases[-1].name if model.phases else "PHASE"
+    raise SpecError(f"at = {at!r} is no moment; write {FORMS}, or a pair such as ({example!r}, 10)")
 
 
 def _read(model: Model, text: str) -> Moment:
@@ -93,38 +105,20 @@ def _read(model: Model, text: str) -> Moment:
         return Moment(len(names) - 1)
     name, colon, step = text.rpartition(":")
     if not colon:
-        return Moment(_position(model, text))
-    phase = _position(model, name)
-    try:
-        number = float(step.removesuffix("%"))
-    except ValueError as error:
-        raise SpecError(
-            f"at = {text!r}: {step!r} is no number of selections; write PHASE, PHASE:STEP or PHASE:50%, for instance "
-            f"{name}:10{_ahead(step)}"
-        ) from error
+        return Moment(position(model, text))
+    phase = position(model, name)
     if step.startswith("+"):
-        raise SpecError(f"at = {text!r}: {step!r} is no number of selections that are past{_ahead(step)}")
+        number(text, step)
+        raise SpecError(
+            f"at = {text!r}: {step!r} is no number of selections that are past; those still to come need a model "
+            "that goes on (bsm.motives.course.continued)"
+        )
+    found = number(text, step.removesuffix("%"))
     if not step.endswith("%"):
-        return Moment(phase, torch.tensor([number], dtype=torch.float64))
-    if not 0 <= number <= 100:
+        return Moment(phase, torch.tensor([found], dtype=torch.float64))
+    if not 0 <= found <= 100:
         raise SpecError(f"at = {text!r}: {step} is given; a part of a phase is 0% to 100%")
-    return Moment(phase, part=number / 100)
-
-
-def _ahead(step: str) -> str:
-    if not step.startswith("+"):
-        return ""
-    return (
-        "; PHASE:+STEPS, selections that are still to come, is for a posterior (bsm.posterior(..., at=...)); without "
-        "rows ask a model that goes on (bsm.motives.course.continued)"
-    )
-
-
-def _position(model: Model, name: str) -> int:
-    names = [p.name for p in model.phases]
-    if name not in names:
-        raise SpecError(f"{name!r} is not a phase of {model.name}; it has {names}, and {START!r} is before all of them")
-    return names.index(name)
+    return Moment(phase, part=found / 100)
 
 
 def _inside(model: Model, at: Moment) -> Moment:
@@ -157,10 +151,13 @@ def steps_at(at: Moment, phase: int, selections: Tensor, name: str) -> Tensor | 
     past = at.past(selections)
     short = past > selections
     if bool(short.any()):
+        low, high, many = float(selections.min()), float(selections.max()), short.numel()
+        if low == high:
+            raise SpecError(beyond(name, float(past.max()), high))
         raise SpecError(
-            f"step {float(past.max()):g} of phase {name} lies beyond its selections, {float(selections.min()):g} "
-            f"to {float(selections.max()):g} in {int(short.sum())} of {short.numel()} draws; ask for an earlier "
-            "step, for a part of the phase (PHASE:50%), or give one step per draw, at most its selections"
+            f"step {float(past.max()):g} of phase {name} lies beyond its selections, {low:g} to {high:g}, in "
+            f"{int(short.sum())} of {many} draws; ask for an earlier step, for a part of the phase ({name}:50%), or "
+            "give one step per draw, at most its selections"
         )
     return past
 
@@ -174,7 +171,7 @@ def continued(model: Model, phase: str, selections: Number, name: str | None = N
         selections: how many more.
         name: of the new phase; the phase's own name with "(continued)" when absent.
     """
-    again = model.phases[_position(model, phase)]
+    again = model.phases[position(model, phase)]
     label = name or f"{phase} (continued)"
     if label in (taken := [p.name for p in model.phases]):
         raise SpecError(f"{label!r} is already a phase of {model.name}, which has {taken}; give the new one a name")

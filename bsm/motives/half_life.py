@@ -10,6 +10,9 @@ Without selection (equal weights) neither can rise, for what drift blurs stays b
 by doubling and halving on powers. With selection either can rise for a while: an audit that clears the AI of a rare
 motivation says more once that motivation would have grown. So there every step is looked at, by powers in parts. The
 answer is the *first* step below half; `monotone` says whether it stays below. Dynamics: replicator.
+
+Where a motivation is several states (whether it has explored, say), `alike` sums them first: bits are about
+motivations only.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ class HalfLife(NamedTuple):
 
     step: first step with less than half the bits, [draw], whole numbers as float64, inf where none was found.
     bits: at step 0, [draw]. bits_then: at `step`, or at the last step looked at.
-    monotone: there was no selection, so that bits never rise again; otherwise later steps may.
+    monotone: there was no selection, so that bits never rise again; otherwise, or with `alike`, later steps may.
     """
 
     step: Tensor
@@ -49,6 +52,7 @@ def half_life(
     drift: Tensor | None = None,
     measure: Measure = "clean",
     most: int = MOST,
+    alike: int = 1,
 ) -> HalfLife:
     """First step of equal selection and drift at which an audit at step 0 carries less than half its bits.
 
@@ -59,6 +63,7 @@ def half_life(
         drift: [draw, motivation, motivation], rows summing to one, [now, next]; None for no drift.
         measure: "clean" or "mutual".
         most: steps after which to stop looking.
+        alike: so many neighbours on all axes above are states of one motivation.
 
     Raises:
         ValueError: an audit that says nothing (equally likely to be clean under all motivations there are) or that
@@ -69,13 +74,11 @@ def half_life(
     >>> half_life(even, clean, drift=drift).step
     tensor([17.], dtype=torch.float64)
     """
-    start, matrix, steady = _prepared(initial, clean, log_weights, drift, most)
-    bits = _bits(start.sum(-1).log(), _normal(start), measure)
+    start, matrix, steady = _prepared(initial, clean, log_weights, drift, most, alike)
+    bits = _bits(start.sum(-1).log(), _merged(_normal(start), alike), measure)
     _says_something(bits)
-    if steady:
-        step, then = _by_halving(start, matrix, bits, measure, most)
-    else:
-        step, then = _by_looking(start, matrix, bits, measure, most)
+    looked = (start, matrix, bits, measure, most)
+    step, then = _by_halving(*looked) if steady else _by_looking(*looked, alike)
     return HalfLife(step, bits, then, steady)
 
 
@@ -86,10 +89,11 @@ def bits_after(
     log_weights: Tensor | None = None,
     drift: Tensor | None = None,
     measure: Measure = "clean",
+    alike: int = 1,
 ) -> Tensor:
     """Bits that the audit carries before steps 0, 1, ..., `steps`: [draw, step]. Arguments as in `half_life`."""
-    start, matrix, _ = _prepared(initial, clean, log_weights, drift, steps)
-    parts = [_bits(part.log_mass, part.shares, measure) for part in _parts(start, matrix, steps)]
+    start, matrix, _ = _prepared(initial, clean, log_weights, drift, steps, alike)
+    parts = [_bits(part.log_mass, part.shares, measure) for part in _parts(start, matrix, steps, alike)]
     return torch.cat(parts, -1)
 
 
@@ -123,10 +127,10 @@ def half_life_of(audited: Tensor, unaudited: Tensor) -> HalfLife:
 
 
 def _prepared(
-    initial: Tensor, clean: Tensor, log_weights: Tensor | None, drift: Tensor | None, most: int
+    initial: Tensor, clean: Tensor, log_weights: Tensor | None, drift: Tensor | None, most: int, alike: int
 ) -> tuple[Tensor, Tensor, bool]:
     """P(motivation, result) [draw, result, motivation], a step [draw, 1, now, next], and whether nothing selects."""
-    states = _check(initial, clean, most)
+    states = _check(initial, clean, most, alike)
     weights = torch.zeros(states, dtype=torch.float64, device=initial.device) if log_weights is None else log_weights
     check_log("log_weights", weights)
     if weights.shape[-1] != states:
@@ -134,8 +138,8 @@ def _prepared(
     if drift is not None:
         check_drift(drift, states)
         drift = drift.double()
-    steady = bool((weights == weights[..., :1]).all())
-    matrix, _ = operator(weights.double(), drift)
+    steady = alike == 1 and bool((weights == weights[..., :1]).all())  # bits of merged states can rise
+    matrix = operator(weights.double(), drift)[0]
     draws = torch.broadcast_shapes(initial.shape[:-1], clean.shape[:-1], matrix.shape[:-2])
     joint = torch.stack([initial * clean, initial * (1 - clean)], -2).double()
     return joint.expand(*draws, 2, states), matrix.expand(*draws, states, states).unsqueeze(-3), steady
@@ -160,9 +164,11 @@ def _by_halving(start: Tensor, matrix: Tensor, bits: Tensor, measure: Measure, m
     return torch.where(above, torch.inf, high.double()), at(high)
 
 
-def _by_looking(start: Tensor, matrix: Tensor, bits: Tensor, measure: Measure, most: int) -> tuple[Tensor, Tensor]:
+def _by_looking(
+    start: Tensor, matrix: Tensor, bits: Tensor, measure: Measure, most: int, alike: int
+) -> tuple[Tensor, Tensor]:
     step, then = torch.full_like(bits, torch.inf), bits
-    for part in _parts(start, matrix, most):
+    for part in _parts(start, matrix, most, alike):
         now = _bits(part.log_mass, part.shares, measure)
         below = now < bits.unsqueeze(-1) / 2
         count = now.shape[-1]
@@ -177,10 +183,15 @@ def _by_looking(start: Tensor, matrix: Tensor, bits: Tensor, measure: Measure, m
     return step, then
 
 
-def _parts(start: Tensor, matrix: Tensor, last: int) -> Iterator[Part]:
+def _parts(start: Tensor, matrix: Tensor, last: int, alike: int) -> Iterator[Part]:
     """Parts of the course with steps before results: log_mass [draw, step, result], shares [..., motivation]."""
     for part in along(start, matrix, last):
-        yield Part(part.first, part.shares.transpose(-3, -2), part.log_mass.transpose(-2, -1))
+        yield Part(part.first, _merged(part.shares.transpose(-3, -2), alike), part.log_mass.transpose(-2, -1))
+
+
+def _merged(shares: Tensor, alike: int) -> Tensor:
+    """[..., state] -> [..., motivation]."""
+    return shares if alike == 1 else shares.unflatten(-1, (-1, alike)).sum(-1)
 
 
 def _bits(log_mass: Tensor, shares: Tensor, measure: Measure) -> Tensor:
@@ -207,15 +218,13 @@ def _divergence(p: Tensor, q: Tensor) -> Tensor:
 
 def _divergence_at(q: Tensor, difference: Tensor) -> Tensor:
     """KL(q + difference || q) in bits: each term at least 0, and exact where the two are almost equal."""
-    some = q > 0
-    ratio = torch.where(some, difference / q.masked_fill(~some, 1.0), 0.0).clamp_min(-1.0)
+    ratio = torch.where(q > 0, difference / q.masked_fill(q <= 0, 1.0), 0.0).clamp_min(-1.0)
     terms = q * (torch.special.xlog1py(1 + ratio, ratio) - ratio)
     return terms.sum(-1).clamp_min(0) / log(2)
 
 
 def _normal(weights: Tensor) -> Tensor:
-    total = weights.sum(-1, keepdim=True)
-    return weights / total.masked_fill(total == 0, 1.0)
+    return weights / (total := weights.sum(-1, keepdim=True)).masked_fill(total == 0, 1.0)
 
 
 def _says_something(bits: Tensor) -> None:
@@ -226,7 +235,7 @@ def _says_something(bits: Tensor) -> None:
         )
 
 
-def _check(initial: Tensor, clean: Tensor, most: int) -> int:
+def _check(initial: Tensor, clean: Tensor, most: int, alike: int) -> int:
     check_shares("initial", initial)
     if clean.shape[-1:] != initial.shape[-1:] or not bool(((clean >= 0) & (clean <= 1)).all()):
         raise ValueError(
@@ -235,4 +244,6 @@ def _check(initial: Tensor, clean: Tensor, most: int) -> int:
         )
     if most < 0:
         raise ValueError(f"steps to look at: {most} given, at least 0 wanted")
+    if alike < 1 or initial.shape[-1] % alike:
+        raise ValueError(f"{initial.shape[-1]} states cannot be motivations of {alike} states each; give a divisor")
     return initial.shape[-1]

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from bsm.inference.parameters import Space
 from bsm.motives.course import course
 from bsm.motives.theta import Theta, central
 from bsm.spec.model import Model, Ref, SpecError
 
 DECADES = 3  # that a sweep covers at least, on its own
 PER_DECADE = 8
+DRAWN, SEED = 100_000, 0  # from the prior of eta n, for its ends
 SWEPT = "selections of the phase that is swept"  # no name of a parameter in a file has blanks
 
 
@@ -44,8 +46,9 @@ def sweep(
     Args:
         model: the model, with or without overlays.
         phase: whose selections vary; the one with the most, at prior medians, when absent.
-        values: of eta times n, each above 0; when absent, eight per decade from a tenth to ten times the model's own
-            range of eta n, and at least three decades.
+        values: of eta times n, each above 0; when absent, eight per decade, from a tenth of the low end to ten times
+            the high end of the model's own eta n (central 90 % of its prior, whatever `theta` is), and at least three
+            decades.
         theta: parameter draws; prior medians when absent.
         dynamics: of all phases, instead of the file's own.
 
@@ -64,7 +67,7 @@ def sweep(
     eta = float(middle.of(model.phases[at].eta))
     if eta <= 0:
         raise SpecError(f"phase {names[at]} has eta 0, so its selections change nothing")
-    wanted = torch.tensor(values, dtype=torch.float64) if values is not None else _values(model, at, theta)
+    wanted = torch.tensor(values, dtype=torch.float64) if values is not None else _values(model, at)
     if not len(wanted) or not bool(((wanted > 0) & wanted.isfinite()).all()):
         raise SpecError(f"values of eta n are above 0 and finite; got {wanted.tolist()}")
     own = course(*_at_once(model, theta, at, wanted / eta), dynamics)
@@ -82,15 +85,26 @@ def _at_once(model: Model, theta: Theta, at: int, selections: Tensor) -> tuple[M
     return replace(model, phases=tuple(phases)), Theta({**values, SWEPT: selections.repeat_interleave(draws)})
 
 
-def _values(model: Model, at: int, theta: Theta) -> Tensor:
+def _values(model: Model, at: int) -> Tensor:
     """Spread evenly in logs around the model's own range."""
-    phase = model.phases[at]
-    own = (theta.of(phase.selections) * theta.of(phase.eta)).detach()
-    own = own[own > 0]
-    low, high = (float(own.min()), float(own.max())) if len(own) else (1.0, 1.0)
+    low, high = _own(model, at)
     ends = torch.tensor([low / 10, high * 10], dtype=torch.float64).log10()
     short = DECADES - float(ends[1] - ends[0])
     if short > 0:
         ends = ends + torch.tensor([-short / 2, short / 2], dtype=torch.float64)
     count = int(torch.ceil((ends[1] - ends[0]) * PER_DECADE)) + 1
     return torch.logspace(float(ends[0]), float(ends[1]), count, dtype=torch.float64)
+
+
+def _own(model: Model, at: int) -> tuple[float, float]:
+    """The central 90 % of eta n of a phase under the prior; 1 where it has no selections."""
+    phase = model.phases[at]
+    used = dict.fromkeys(n.parameter for n in (phase.selections, phase.eta) if isinstance(n, Ref))
+    space = Space.of({name: model.parameters[name] for name in used})
+    theta = space.theta(space.prior_draws(DRAWN if space.names else 1, SEED))
+    amount = theta.of(phase.selections) * theta.of(phase.eta)
+    amount = amount[amount > 0]
+    if not len(amount):
+        return 1.0, 1.0
+    low, high = amount.quantile(torch.tensor([0.05, 0.95], dtype=torch.float64)).tolist()
+    return low, high

@@ -129,6 +129,32 @@ def test_a_later_rise_does_not_hide_the_first_crossing():
     assert step == looped_half_life(initial, clean, weights, drift, measure="clean", most=60)
 
 
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("selection", [0.0, 0.3])
+def test_states_of_one_motivation_are_summed_before_bits(measure, selection):
+    """Two motivations of two states each."""
+    initial, _, weights, drift = random_audit(5, 0.05, selection)
+    clean = torch.tensor([[0.9, 0.5, 0.3, 0.1]], dtype=torch.float64)
+    f, q, m = weights[0].exp().tolist(), drift[0].tolist(), range(STATES)
+    passed = [float(initial[0, i] * clean[0, i]) for i in m]
+    every, bits = initial[0].tolist(), []
+    for _ in range(60):
+        caught = [every[i] - passed[i] for i in m]
+        kl = []
+        for w in (passed, caught):
+            p, r = ([sum(v[:2]) / sum(v), sum(v[2:]) / sum(v)] for v in (w, every))
+            kl.append(sum(a * log2(a / b) for a, b in zip(p, r, strict=True)))
+        ok = sum(passed) / sum(every)
+        bits.append(kl[0] if measure == "clean" else ok * kl[0] + (1 - ok) * kl[1])
+        passed, every = ([sum(w[i] * f[i] * q[i][j] for i in m) for j in m] for w in (passed, every))
+    found = half_life(initial, clean, weights, drift, measure, alike=2)
+    ours = bits_after(initial, clean, 59, weights, drift, measure, alike=2)[0]
+    torch.testing.assert_close(ours, torch.tensor(bits, dtype=torch.float64), atol=1e-12, rtol=1e-9)
+    assert float(found.step) == next(i for i, b in enumerate(bits) if b < bits[0] / 2)
+    assert float(found.bits) < 0.9 * float(half_life(initial, clean, weights, drift, measure).bits)
+    assert not found.monotone
+
+
 def test_draws_have_their_own_half_lives():
     audits = [random_audit(seed, 0.05, 0.02) for seed in range(4)]
     together = half_life(*(torch.cat(parts) for parts in zip(*audits, strict=True)), most=2000)
@@ -184,6 +210,7 @@ SAMPLE = random_audit(7, 0.1, 0.1)
         (lambda: half_life(SAMPLE[0], SAMPLE[1], drift=SAMPLE[3] / 2), "each row of drift"),
         (lambda: half_life(SAMPLE[0], SAMPLE[1], SAMPLE[2][:, :3]), "log_weights needs 4"),
         (lambda: half_life(SAMPLE[0], SAMPLE[1], most=-1), "at least 0"),
+        (lambda: half_life(SAMPLE[0], SAMPLE[1], alike=3), "4 states cannot be motivations of 3 states each"),
         (lambda: half_life_of(torch.ones(1, 2, 1), torch.ones(1, 2, 1)), "0 bits"),
         (lambda: half_life_of(torch.ones(1, 2, 1), torch.ones(1, 3, 1)), "same steps"),
         (lambda: half_life_of(torch.tensor([[0.5, 0.5]])[None], torch.tensor([[1.0, 0.0]])[None]), "swap"),

@@ -15,6 +15,8 @@ from bsm.questions.attribution import attribution, levers_set, with_levers
 from bsm.questions.audits import audit_half_life
 from bsm.questions.change import change
 from bsm.questions.sweep import sweep
+from bsm.spec.document import ModelDocument
+from bsm.spec.load import load
 from bsm.spec.model import Gate, Model, Parameter, Phase, Provenance, Ref, SpecError
 from tests.motives.course.slow import several_phases
 
@@ -157,8 +159,6 @@ def audited(seed: int, **options: bool) -> Model:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_half_of_an_audit_is_gone_when_two_courses_say_so(seed: int, passed_on: bool) -> None:
     model = audited(seed, passed_on=passed_on)
-    if not passed_on:  # then none_of_these takes part
-        model = replace(model, prior=replace(model.prior, none_of_these=0.0))
     found = audit_half_life(model, "audit")
     last = int(found.step[0])
     bits = bits_of(model, [0, *range(max(1, last - 20), last + 1)])
@@ -208,6 +208,29 @@ def test_a_sweep_is_one_course_after_another_over_three_decades(dynamics: str) -
     phases[2] = replace(phases[2], selections=float(found.selection[at]) / 0.7)
     expected = course(replace(model, phases=tuple(phases)), theta, dynamics).shares()
     torch.testing.assert_close(found.shares[at], expected.expand_as(found.shares[at]))
+
+
+@pytest.mark.parametrize(
+    ("selections", "eta", "low", "high"),
+    [
+        ("3 to 1000", 1.0, 0.3, 10_000.0),
+        ("3 to 1000", 0.5, 0.15, 5_000.0),
+        (20.0, "0.1 to 10", 0.2, 2_000.0),
+        ("5 to 20", 1.0, 10 / 10**1.5, 10 * 10**1.5),  # a tenth to ten times would be 2.6 decades
+        (7.0, 1.0, 7 / 10**1.5, 7 * 10**1.5),
+    ],
+)
+def test_a_sweep_goes_past_what_the_model_says_of_eta_n(
+    selections: object, eta: object, low: float, high: float
+) -> None:
+    """At prior medians too, where the selections are one number."""
+    document = ModelDocument.read("models/tiny")
+    document.phases[0].selections, document.phases[0].eta = selections, eta
+    found = sweep(load(document), document.phases[0].name)
+    assert found.shares.shape[1] == 1
+    assert float(found.selection[0]) == pytest.approx(low, rel=0.05)
+    assert float(found.selection[-1]) == pytest.approx(high, rel=0.05)
+    assert float(found.selection[-1] / found.selection[0]) >= 1000 * (1 - 1e-9)
 
 
 def test_a_sweep_that_cannot_be() -> None:

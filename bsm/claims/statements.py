@@ -3,6 +3,9 @@
 Every statement gives back a `Holding`: whether it holds, and by how much. Positive is room to spare, in the
 units of the quantity: the smallest step of a monotone line, the smallest gap of an ordering, what is left of
 the tolerance in an equality, the distance of a conditional mutual information from its bound.
+
+`least` is the size of an effect that counts: what rises, falls or stands above does so by more. `tolerance` is the
+slack of what may be equal: not_up, not_down, ">=" and equality.
 """
 
 from __future__ import annotations
@@ -29,8 +32,8 @@ class Monotone:
     quantities: tuple[Quantity, ...]
     parameter: str
     values: tuple[float, ...]
-    direction: str  # up, down: by more than the tolerance; not_up, not_down: by no more the other way
-    tolerance: float
+    direction: str  # up, down: by more than `room` at every step; not_up, not_down: by no more the other way
+    room: float
     at: tuple[Setting, ...]
 
     def check(self, answers: Answers) -> Holding:
@@ -47,7 +50,7 @@ class Monotone:
         strict = self.direction in ("up", "down")
         between = f"{self.parameter} {self.values[least]:g} to {self.values[least + 1]:g}"
         where = f"{quantity}, {between}{beside(setting)}"
-        return Holding(step > self.tolerance if strict else step >= -self.tolerance, step, where)
+        return Holding(step > self.room if strict else step >= -self.room, step, where)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Ordering:
 
     quantities: tuple[Quantity, ...]
     strict: bool
-    tolerance: float
+    room: float  # strict: by more than this; else by no more the other way
     at: tuple[Setting, ...]
 
     def check(self, answers: Answers) -> Holding:
@@ -64,7 +67,7 @@ class Ordering:
         for setting in self.at:
             numbers = [answers.number(q, setting) for q in self.quantities]
             for (upper, lower), (a, b) in zip(pairwise(self.quantities), pairwise(numbers), strict=True):
-                holds = a - b > self.tolerance if self.strict else a - b >= -self.tolerance
+                holds = a - b > self.room if self.strict else a - b >= -self.room
                 relation = ">" if self.strict else ">="
                 found.append(Holding(holds, a - b, f"{upper} {relation} {lower}{beside(setting)}"))
         return min(found, key=lambda holding: (holding.holds, holding.by))
@@ -96,8 +99,8 @@ Statement = Monotone | Ordering | Equality | Independence
 
 
 def read_monotone(part: Part) -> Monotone:
-    """{quantity, lever: {parameter: NAME}, values: [at least five], direction, tolerance, at}."""
-    given = part.mapping(["quantity", "lever", "values", "direction"], ["tolerance", "at"])
+    """{quantity, lever: {parameter: NAME}, values: [at least five], direction, least or tolerance, at}."""
+    given = part.mapping(["quantity", "lever", "values", "direction"], ["least", "tolerance", "at"])
     lever = given["lever"].mapping(["parameter"])["parameter"]
     parameter = lever.text(part.names.supports)
     values = tuple(value.value_of(parameter) for value in given["values"].items())
@@ -105,27 +108,30 @@ def read_monotone(part: Part) -> Monotone:
         given["values"].refuse(f"{len(values)} values are given; at least {FEWEST_VALUES} are needed to see a shape")
     if any(after <= before for before, after in pairwise(values)):
         given["values"].refuse("the values do not rise; list them from low to high, each once")
+    direction = given["direction"].text(("up", "down", "not_up", "not_down"))
     return Monotone(
         tuple(read_quantity(q) for q in given["quantity"].one_or_more()),
         parameter,
         values,
-        given["direction"].text(("up", "down", "not_up", "not_down")),
-        _tolerance(given),
+        direction,
+        _room(given, direction, direction in ("up", "down")),
         _settings(given),
     )
 
 
 def read_ordering(part: Part) -> Ordering:
-    """{quantities: [highest first], relation: ">" or ">=", tolerance, at}."""
-    given = part.mapping(["quantities"], ["relation", "tolerance", "at"])
-    strict = "relation" not in given or given["relation"].text((">", ">=")) == ">"
-    return Ordering(_several(given["quantities"]), strict, _tolerance(given), _settings(given))
+    """{quantities: [highest first], relation: ">" or ">=", least or tolerance, at}."""
+    given = part.mapping(["quantities"], ["relation", "least", "tolerance", "at"])
+    relation = given["relation"].text((">", ">=")) if "relation" in given else ">"
+    return Ordering(
+        _several(given["quantities"]), relation == ">", _room(given, relation, relation == ">"), _settings(given)
+    )
 
 
 def read_equality(part: Part) -> Equality:
     """{quantities: [...], tolerance, at}."""
     given = part.mapping(["quantities"], ["tolerance", "at"])
-    return Equality(_several(given["quantities"]), _tolerance(given), _settings(given))
+    return Equality(_several(given["quantities"]), _size(given, "tolerance"), _settings(given))
 
 
 def read_independence(part: Part) -> Independence:
@@ -187,11 +193,20 @@ def _several(part: Part) -> tuple[Quantity, ...]:
     return found
 
 
-def _tolerance(given: dict[str, Part]) -> float:
-    if "tolerance" not in given:
+def _room(given: dict[str, Part], relation: str, strict: bool) -> float:
+    """The least effect of what is strict, the slack of what is not."""
+    key, other = ("least", "tolerance") if strict else ("tolerance", "least")
+    if other in given:
+        meaning = "the size above which an effect counts" if strict else "how far off is still equal"
+        given[other].refuse(f"{other} is given beside {relation}; there {key}, {meaning}, is accepted; rename it")
+    return _size(given, key)
+
+
+def _size(given: dict[str, Part], key: str) -> float:
+    if key not in given:
         return TOLERANCE
-    if (value := given["tolerance"].number()) < 0:
-        given["tolerance"].refuse(f"{value:g} is given; a tolerance is zero or more")
+    if (value := given[key].number()) < 0:
+        given[key].refuse(f"{value:g} is given; {key} is zero or more")
     return value
 
 

@@ -62,7 +62,11 @@ BAD_CLAIMS = {
     "unknown lever": (CLAIM + MONOTONE.replace("strength", "strenght"), 7, "did you mean 'strength'"),
     "value out of range": (CLAIM + MONOTONE.replace("[1,", "[-1,"), 8, "-1"),
     "unknown direction": (CLAIM + MONOTONE.replace("up", "sideways"), 9, "accepted are"),
-    "negative tolerance": (CLAIM + MONOTONE + "    tolerance: -1\n", 10, "zero or more"),
+    "negative effect": (CLAIM + MONOTONE + "    least: -1\n", 10, "least is zero or more"),
+    "negative tolerance": (CLAIM + MONOTONE.replace("up", "not_up") + "    tolerance: -1\n", 10, "zero or more"),
+    "slack of what rises": (CLAIM + MONOTONE + "    tolerance: 1\n", 10, "there least, the size above which"),
+    "effect of what may be flat": (CLAIM + MONOTONE.replace("up", "not_up") + "    least: 1\n", 10, "there tolerance"),
+    "slack of an order": (CLAIM + ORDERING.replace("}]}", "}], tolerance: 1}"), 5, "beside >; there least"),
     "unknown overlay": (CLAIM + MONOTONE + "    at: {overlay: bypas}\n", 10, "did you mean 'bypass'"),
     "unknown family": (
         CLAIM + ORDERING.replace("of: reward_seeker", "of: {family: schemr}"),

@@ -60,10 +60,32 @@ def test_a_flat_line_is_neither_up_nor_down(direction: str, holds: bool, answers
     assert found.passed == holds
 
 
+@pytest.mark.parametrize(("least", "holds"), [(0, True), (0.9, True), (1.1, False)])
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_an_effect_that_is_too_small_does_not_count(
+    direction: str, least: float, holds: bool, answers: Answers, tmp_path: Path
+) -> None:
+    """`least` is a factor of the smallest step here; the finding still gives the step itself."""
+    line = [Worlds(MODELS / "tiny" / "model.yaml", strength=s).fitness("reward_seeker") for s in range(1, 6)]
+    step = float(np.diff(line).min())
+    asked = FITNESS if direction == "up" else f"{{difference: [0, {FITNESS}]}}"
+    found = checked(
+        f"monotone: {{quantity: {asked}, lever: {{parameter: strength}}, values: [1, 2, 3, 4, 5],"
+        f" direction: {direction}, least: {least * step:.17g}}}",
+        answers,
+        tmp_path,
+    )
+    assert found.passed == holds
+    assert found.by == pytest.approx(step, abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("statement", "holds"),
     [
         ("ordering: {quantities: [2, 1]}", True),
+        ("ordering: {quantities: [2, 1], least: 0.9}", True),
+        ("ordering: {quantities: [2, 1], least: 1}", False),
+        ('ordering: {quantities: [1, 1.5], relation: ">=", tolerance: 0.5}', True),
         ("ordering: {quantities: [1, 2]}", False),
         ("ordering: {quantities: [3, 2, 2]}", False),
         ('ordering: {quantities: [3, 2, 2], relation: ">="}', True),

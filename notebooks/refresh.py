@@ -7,6 +7,7 @@ the same file: cells are numbered, no times are recorded, and what a cell prints
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import jupytext
@@ -24,15 +25,16 @@ def executed(source: Path) -> nbformat.NotebookNode:
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     for i, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{i}"
-    client = NotebookClient(
-        notebook,
-        km=AsyncKernelManager(kernel_name="python3", transport="ipc"),
-        timeout=600,
-        record_timing=False,
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(HERE.parent)}},
-    )
-    return client.execute()
+    with tempfile.TemporaryDirectory() as sockets:
+        client = NotebookClient(
+            notebook,
+            km=AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel"),
+            timeout=600,
+            record_timing=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(HERE.parent)}},
+        )
+        return client.execute()
 
 
 def main() -> None:

@@ -79,6 +79,7 @@ def test_it_runs_and_shows_what_is_stored(source, tmp_path):
         [sys.executable, str(FOLDER / "refresh.py"), copy], capture_output=True, text=True, timeout=600
     )
     assert told.returncode == 0, told.stderr
+    assert not list(FOLDER.parent.glob("kernel-*"))  # sockets of the kernel
     fresh = cells(tmp_path / f"{source.stem}.ipynb")
     stored = cells(source.with_suffix(".ipynb"))
     assert [words(cell) for cell in fresh] == [words(cell) for cell in stored]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -17,15 +19,18 @@ from bsm.inference.over_time.chain import Chain
 from bsm.inference.over_time.emissions import Emissions, Emitted
 from bsm.inference.over_time.places import Seen
 from bsm.inference.over_time.refused import refuse
+from bsm.inference.over_time.shares import reaches
+from bsm.inference.over_time.told import lengths, told
 from bsm.inference.over_time.weights import Smooth, Weights, difference, normalised
 from bsm.inference.parameters import Space
 from bsm.motives.compile import Behaviour, references
 from bsm.motives.course import Course, Timeline
 from bsm.motives.course.logs import log_sum
+from bsm.motives.course.stages import Stage
 from bsm.motives.theta import Theta
 
-TOLD_DRAWS = 8
 CLASS_DRAWS = 8
+CLASS_ROUNDS = 16  # with other draws, while the target is impossible in all of them
 CLASS_TOLERANCE = 1e-9
 
 
@@ -44,14 +49,16 @@ class Account:
         self.evidence, self.moments, self.asked = evidence, tuple(moments), tuple(asked)
         self.targets = tuple(a for a, one in enumerate(asked) if not one.ahead)
         self.explored = 2 if timeline.explores else 1
-        self.kept_credence: dict[int, tuple[Tensor, Tensor]] = {}  # by seed, of `none.prior_credence`
+        self.given: Asked | None = None
+        self.kept_credence: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}  # of `none.prior_credence`
         self._continued: dict[str, Timeline] = {}
         self._parts: dict[int, list[tuple[list[int], Episodes, Behaviour]]] = {}
         self._refuse()
         self.emissions = Emissions(self.model, evidence, moments, self.drifts) if moments else None
         self.whole_space = Space.of({**self.model.parameters, **evidence.parameters})
         self.space = self.whole_space
-        self.space = self.whole_space.only(self._told())
+        always = self._noise | lengths(self.model, self.moments, self.asked)
+        self.space = self.whole_space.only(told(self.whole_space, self.weights, always))
 
     def _refuse(self) -> None:
         refuse(self.timeline, self.moments)
@@ -78,6 +85,12 @@ class Account:
         """Whether none_of_these has any mass."""
         return self.model.prior.none_of_these != 0.0
 
+    def reaching(self, a: int) -> Self:
+        """The same where the last target, now with all rows, is given that an asked moment is reached."""
+        found = copy.copy(self)
+        found.given, found.kept_credence = self.asked[a], {}
+        return found
+
     # --- at parameter draws -------------------------------------------------------------------------------
 
     def course(self, theta: Theta) -> Course:
@@ -100,11 +113,16 @@ class Account:
         before = [log_sum(found.filtered(a, alone=True)) for a in self.targets] + [log_sum(found.forward_alone[:, -1])]
         everywhere = torch.ones_like(found.possible)
         spots = [found.spots[a].reached for a in self.targets]
-        reached = torch.stack([everywhere if r is None else r for r in spots] + [everywhere], 1)
+        given = self._is_given(found.stages).expand_as(everywhere)
+        reached = torch.stack([everywhere if r is None else r for r in spots] + [given], 1)
         total = torch.stack(before, 1)
         gone = ((total == -torch.inf) | ~reached | ~self._long_enough(found))[..., None]
         values = torch.where(gone, -torch.inf, torch.stack(at, 1) - torch.where(gone, 0.0, total[..., None]))
         return Weights(values[..., :-1], values[..., -1], reached)
+
+    def _is_given(self, stages: Sequence[Stage]) -> Tensor:
+        """Whether a draw counts for the last target, [draw]."""
+        return torch.ones(1, dtype=torch.bool) if self.given is None else reaches(stages, self.given)
 
     def _long_enough(self, found: Chain) -> Tensor:
         """Whether the phases up to each target have the selections of their rows, [draw, target].
@@ -143,9 +161,12 @@ class Account:
 
     def classes(self, target: int) -> list[list[int]]:
         """Motivations whose weights differ by nothing but the prior, at every draw tried."""
-        theta = self.space.theta(self.space.prior_draws(CLASS_DRAWS, seed=1))
-        with torch.no_grad():
-            values = self.weights(theta).named[:, target] - self.course(theta).log_prior()[:, :-1]
+        for round_ in range(CLASS_ROUNDS if self.space.names else 1):
+            theta = self.space.theta(self.space.prior_draws(CLASS_DRAWS, seed=1 + round_))
+            with torch.no_grad():
+                values = self.weights(theta).named[:, target] - self.course(theta).log_prior()[:, :-1]
+            if bool((values > -torch.inf).any()):
+                break
         found: list[list[int]] = []
         for m in range(values.shape[1]):
             for members in found:
@@ -187,21 +208,6 @@ class Account:
         return self.weigh(self.chain(theta, nothing)).none
 
     # --- which parameters matter --------------------------------------------------------------------------
-
-    def _told(self) -> tuple[str, ...]:
-        """Parameters on which weights depend: those with a gradient at some prior draw, and those of the noise."""
-        if not self.space.names:
-            return ()
-        z = self.space.prior_draws(TOLD_DRAWS, seed=2).clone().requires_grad_(True)
-        found = self.weights(self.space.theta(z))
-        parts = [found.named, found.log_weight, found.none]
-        total = torch.stack([(torch.where(torch.isfinite(p), p, 0.0) ** 2).sum() for p in parts]).sum()
-        moved = torch.zeros_like(z)
-        if total.requires_grad:
-            (gradient,) = torch.autograd.grad(total, z, allow_unused=True)
-            moved = moved if gradient is None else gradient
-        names = self.space.names
-        return tuple(n for i, n in enumerate(names) if n in self._noise or bool((moved[:, i] != 0).any()))
 
     @cached_property
     def _noise(self) -> frozenset[str]:

@@ -53,11 +53,14 @@ class Asked:
         n = certain(model.phases[self.phase].selections, model.parameters)
         return (self.phase + 0.25, uncertain if n is None else n * self.step)
 
-    def order(self, phases: int) -> tuple[float, float]:
-        """What sorts moments in time, as far as that holds in every draw."""
+    def order(self, model: Model) -> tuple[float, float, float]:
+        """What sorts moments in time where the numbers of selections are certain.
+
+        A part of a phase of uncertain length stands after its steps; where it lies among them differs between draws.
+        """
         if self.ahead:
-            return (float(phases), self.step)
-        return (self.phase + (0.75 if self.end else 0.25), 0.0 if self.end else self.step)
+            return (float(len(model.phases)), self.step, 0.0)
+        return (*self.upto(model), 0.0 if self.end else self.step)
 
 
 def asked(model: Model, at: When | Sequence[When]) -> tuple[Asked, ...]:

@@ -51,6 +51,8 @@ def assemble(
         "draws": _draws(asked, found, names),
         "sample_stats": _stats(asked, found),
     }
+    if (given := _draws_given(asked, found)) is not None:
+        groups["draws_given"] = given
     for reading, others in beside.items():
         groups[reading] = xr.Dataset(_bands(others), coords=_coords(asked, others, names))
     tree = xr.DataTree.from_dict({f"/{name}": data for name, data in groups.items()})
@@ -133,6 +135,23 @@ def _draws(asked: Sequence[Asked], found: Mapping[str, Found], names: list[str])
         stacked = np.stack([getattr(f, kind).draws for f in found.values()], 1)[None]
         data[f"{kind}_probability"] = (dims, stacked)
     coords = {"chain": [0], "draw": np.arange(count), **_coords(asked, found, names)}
+    return xr.Dataset(data, coords=coords)
+
+
+def _draws_given(asked: Sequence[Asked], found: Mapping[str, Found]) -> xr.Dataset | None:
+    """Parameters behind the draws of smoothed probability at moments that not every draw reaches."""
+    import xarray as xr
+
+    moments = sorted({a for f in found.values() for a in f.given})
+    if not moments:
+        return None
+    dims = ("chain", "draw", "subject", "moment")
+    data: dict[str, Any] = {}
+    for name in dict.fromkeys(n for f in found.values() for n in f.parameters):
+        first = next(f.parameters[name] for f in found.values() if name in f.parameters)
+        columns = [[f.given.get(a, f.parameters).get(name, first) for a in moments] for f in found.values()]
+        data[name] = (dims, np.stack([np.stack(c, -1) for c in columns], 1)[None])
+    coords = {"chain": [0], "subject": list(found), "moment": [asked[a].label for a in moments]}
     return xr.Dataset(data, coords=coords)
 
 

@@ -27,6 +27,7 @@ Classes = Sequence[Sequence[int]]
 CLASS_DRAWS = 8
 CHUNK = 256
 TRIED = 128  # prior draws among which the search for modes begins
+MORE = 8  # times as many, where none of them is possible or few count
 LOST = 40.0  # effective draws under which modes are searched for anew
 FEWER = 8  # draws of each component in the first look: so many times fewer
 ATTEMPTS = 6
@@ -94,9 +95,7 @@ def drawn(account: Account, target: int, draws: int, seed: int, smooth: bool = F
     """
     d = len(account.space.names)
     if d == 0 or not account.moments:
-        count = 1 if d == 0 else max(PRIOR_DRAWS, draws)
-        z = account.space.prior_draws(count, seed + 3)
-        return Drawn(z, torch.zeros(len(z), dtype=torch.float64), *evaluated(account, z, smooth))
+        return _from_prior(account, target, 1 if d == 0 else max(PRIOR_DRAWS, draws), seed, smooth)
     classes = account.classes(target)
     components = _begin(account, target, classes, seed)
     few = max(draws // FEWER, 40)
@@ -118,6 +117,16 @@ def drawn(account: Account, target: int, draws: int, seed: int, smooth: bool = F
             components = _refined(found, components, target)
     assert best is not None
     return best
+
+
+def _from_prior(account: Account, target: int, count: int, seed: int, smooth: bool) -> Drawn:
+    """Prior draws, and more of them where few reach the target."""
+    for times in (1, MORE):
+        z = account.space.prior_draws(times * count, seed + 2 + times)
+        found = Drawn(z, torch.zeros(len(z), dtype=torch.float64), *evaluated(account, z, smooth))
+        if found.effective(target) >= FEWEST_EFFECTIVE:
+            break
+    return found
 
 
 def check(found: Drawn, target: int, what: str) -> None:
@@ -154,8 +163,12 @@ def _begin(account: Account, target: int, classes: Classes, seed: int) -> Propos
     Each search starts at the best of some prior draws and the prior median.
     """
     spread, count = account.space.spread(), len(classes)
-    tried = torch.cat([account.space.centre()[None], account.space.prior_draws(TRIED, seed + 11)])
-    starts = _best(account, target, classes, tried, evaluated(account, tried, False)[0])
+    for times in (1, MORE, MORE**2):  # until one is possible
+        tried = torch.cat([account.space.centre()[None], account.space.prior_draws(times * TRIED, seed + 10 + times)])
+        weights = evaluated(account, tried, False)[0]
+        if bool((weights.log_weight[:, target] > -torch.inf).any()):
+            break
+    starts = _best(account, target, classes, tried, weights)
     every = _target(account, target, classes, range(count))
     centres = modes(every, starts)
     found = Proposal(centres, curvature(every, centres, spread))

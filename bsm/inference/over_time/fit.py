@@ -16,6 +16,7 @@ from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.asked import Asked
 from bsm.inference.over_time.dirichlet import Dirichlet
 from bsm.inference.over_time.draws import Drawn, check, drawn
+from bsm.inference.over_time.given import refuse_unreached, smoothed
 from bsm.inference.over_time.mixed import POOLED, Banded, Mixed, joined
 from bsm.inference.over_time.mixture import Mixture
 from bsm.inference.over_time.places import Seen, places
@@ -24,7 +25,7 @@ from bsm.inference.over_time.votes import Votes
 from bsm.inference.over_time.weights import only_rows
 from bsm.inference.parallel import one_thread
 from bsm.motives.course import Timeline
-from bsm.spec.model import Model, SpecError
+from bsm.spec.model import Model
 
 KINDS: dict[str, type[Account]] = {"hypothesis": Account, "mixture": Mixture, "dirichlet": Dirichlet, "votes": Votes}
 
@@ -37,6 +38,7 @@ class Found:
         filtered: given rows and selection up to each moment. Its draws at different moments are different ones.
         smoothed: given all rows and all selection; for moments ahead, predicted.
         parameters: every uncertain parameter at the draws of `smoothed`; prior draws where rows say nothing.
+        given: the same at moments that not every draw reaches, by number: given that it is reached.
         log_evidence: log P(rows | selection), nats.
         effective: effective draws behind each filtered moment, last behind all rows; inf where nothing is uncertain.
         reached: P(the phase has so many selections | rows), per asked moment.
@@ -47,6 +49,7 @@ class Found:
     filtered: Banded
     smoothed: Banded
     parameters: Mapping[str, np.ndarray]
+    given: Mapping[int, Mapping[str, np.ndarray]]
     log_evidence: float
     effective: np.ndarray
     reached: np.ndarray
@@ -65,16 +68,17 @@ def fit(model: Model, evidence: Evidence, asked: Sequence[Asked], seed: int, dra
         _refuse_impossible(whole, final, last)
         check(final, last, "the posterior given all rows")
         mixed = Mixed(whole, final, last, seed)
-        smoothed = mixed.smoothed()
+        later = [smoothed(mixed, a, draws) for a in range(len(asked))]
         columns, effective = _filtered(timeline, evidence, moments, asked, seed, draws, kind)
         parameters = _parameters(whole, mixed.pooled, seed)
         return Found(
-            filtered=joined([columns.get(a) or smoothed[a] for a in range(len(asked))]),
-            smoothed=joined(smoothed),
+            filtered=joined([columns.get(a) or one.at for a, one in enumerate(later)]),
+            smoothed=joined([one.at for one in later]),
             parameters=parameters,
+            given={a: _parameters(whole, one.pooled, seed) for a, one in enumerate(later) if one.given},
             log_evidence=mixed.log_evidence,
             effective=np.array([*effective, final.effective(last)]),
-            reached=mixed.reached(),
+            reached=np.array([one.reached for one in later]),
             told=whole.space.names,
             notes=whole.notes,
         )
@@ -108,7 +112,7 @@ def _filtered(
         for target, a in enumerate(group):
             if current is None or current.effective(target) < FEWEST_EFFECTIVE:
                 current = drawn(account, target, draws, seed)
-            _refuse_unreached(asked[a], current, target)
+            refuse_unreached(asked[a].label, current, target)
             check(current, target, f"filtered at {asked[a].label}")
             effective[a] = current.effective(target)
             found[a] = Mixed(account, current, target, seed).filtered()
@@ -119,18 +123,10 @@ def _groups(model: Model, moments: Sequence[Seen], asked: Sequence[Asked]) -> li
     """Asked moments that have the same rows behind them, in time; predictions left out."""
     found: dict[tuple[int, ...], list[int]] = {}
     now = [a for a, one in enumerate(asked) if not one.ahead]
-    for a in sorted(now, key=lambda a: asked[a].order(len(model.phases))):
+    for a in sorted(now, key=lambda a: asked[a].order(model)):
         rows = tuple(i for i, s in enumerate(moments) if s.order <= asked[a].upto(model))
         found.setdefault(rows, []).append(a)
     return list(found.items())
-
-
-def _refuse_unreached(one: Asked, found: Drawn, target: int) -> None:
-    if not bool(found.weights.reached[:, target].any()):
-        raise SpecError(
-            f"at = {one.label}: the phase has fewer selections in every draw; ask for an earlier step, or for a part "
-            "of it such as 50%"
-        )
 
 
 def _parameters(whole: Account, pooled: Tensor, seed: int) -> dict[str, np.ndarray]:

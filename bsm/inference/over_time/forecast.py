@@ -81,7 +81,7 @@ def forecast(
     model, _ = found.needs()
     at, subject = chosen(found, at, subject)
     wanted = event_of(model, event)
-    theta = parameters(found, model, subject)
+    theta = parameters(found, model, subject, at)
     named, total = given_named(found, at, subject)
     who = Behaviour(model)
     where = who.support if context is None else situation(model, context)
@@ -132,7 +132,7 @@ def apart(
     at, subject = chosen(found, at, subject)
     named, _ = given_named(found, at, subject)
     with torch.no_grad():
-        return divergence(Kept(model), parameters(found, model, subject), named, training, deployment)
+        return divergence(Kept(model), parameters(found, model, subject, at), named, training, deployment)
 
 
 def given_named(found: Labelled, at: str, subject: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -159,9 +159,9 @@ def chosen(found: Labelled, at: str | None, subject: str | None) -> tuple[str, s
     return at, subject
 
 
-def parameters(found: Labelled, model: Model, subject: str) -> Theta:
-    """The parameters at the draws of a subject; those that are certain as the model has them."""
-    own = found.draws.sel(subject=subject)
+def parameters(found: Labelled, model: Model, subject: str, at: str) -> Theta:
+    """The parameters behind the draws of a subject at a moment; those that are certain as the model has them."""
+    own = found.draws_at(at).sel(subject=subject)
     drawn = {n: torch.from_numpy(own[n].values[0].copy()) for n in found.about["subjects"][subject]["parameters"]}
     return Theta({**central(model).values, **drawn})
 

@@ -40,6 +40,14 @@ class Labelled:
         """Group `draws`: equal-weight draws from the posterior given all rows; `filtered` has draws of its own."""
         return self.tree["draws"].to_dataset()
 
+    def draws_at(self, moment: str) -> xr.Dataset:
+        """Parameters behind the draws at a moment; such as reach it, where not every draw does (`draws_given`)."""
+        if "draws_given" in self.tree.children:
+            given = self.tree["draws_given"].to_dataset()
+            if moment in given["moment"].values:
+                return given.sel(moment=moment)
+        return self.draws
+
     @property
     def filtered(self) -> xr.DataArray:
         """P(motivation | rows and selection up to the moment), over (subject, moment, motivation)."""

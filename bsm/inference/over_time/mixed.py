@@ -77,31 +77,26 @@ class Mixed:
         here = torch.cat([values[self.picked], self._more.probabilities()[:, self.target]])
         return self._banded(values, here, torch.zeros(1, dtype=torch.float64))
 
-    def smoothed(self) -> list[Banded]:
-        """P(motivation | all rows, all selection) at every asked moment; predicted where ahead."""
-        smooth, found = self.found.smooth, []
-        assert smooth is not None
-        for a, one in enumerate(self.account.asked):
-            here = torch.cat([smooth.named[self.picked, a], self._more_smooth.named[:, a]])
-            gain = torch.cat([smooth.gain[self.picked, a], self._more_smooth.gain[:, a]])
-            found.append(self._banded(smooth.named[:, a], here, gain, one.ahead, self._reaches(a)))
-        return found
+    def smoothed(self, a: int) -> Banded:
+        """P(motivation | all rows, all selection) at an asked moment; predicted where ahead.
 
-    def _banded(
-        self, values: Tensor, here: Tensor, gain: Tensor, ahead: bool = False, reached: Tensor | None = None
-    ) -> Banded:
+        Draws that do not reach it count as well, with what is so at the end of its phase: see `given`.
+        """
+        smooth = self.found.smooth
+        assert smooth is not None
+        here = torch.cat([smooth.named[self.picked, a], self._more_smooth.named[:, a]])
+        gain = torch.cat([smooth.gain[self.picked, a], self._more_smooth.gain[:, a]])
+        return self._banded(smooth.named[:, a], here, gain, self.account.asked[a].ahead)
+
+    def _banded(self, values: Tensor, here: Tensor, gain: Tensor, ahead: bool = False) -> Banded:
         """From values [draw, m] given a named motivation, those at pooled draws, and what odds of none gain there."""
         none = torch.sigmoid(self._log_odds + gain)[:, None]
         together = torch.cat([(1 - none) * here, none], 1).numpy()
-        weights = self.weights if reached is None else self.weights * reached
-        mean = (weights[:, None] * values).sum(0) / weights.sum()
+        mean = (self.weights[:, None] * values).sum(0) / self.weights.sum()
         whole = torch.cat([(1 - self.none) * mean, torch.tensor([self.none], dtype=torch.float64)]).numpy()
         if ahead and self.outside is not None:  # odds of none_of_these move on differently in each draw
             whole = together.mean(0)
-        if len(np.unique(together, axis=0)) == 1:
-            return Banded(whole, whole, whole, np.broadcast_to(whole, together.shape).copy())
-        low, high = np.quantile(together, BAND, axis=0)
-        return Banded(whole, low, high, together)
+        return quantiles(whole, together)
 
     @cached_property
     def _evaluated(self) -> tuple[Weights, Smooth | None]:
@@ -138,14 +133,26 @@ class Mixed:
             free = log_free(self.account, self.account.space.theta(distinct), self.target)
         return gap + free.expand(len(distinct))[where]
 
-    def _reaches(self, a: int) -> Tensor:
-        if a not in self.account.targets:
-            return torch.ones_like(self.weights)
-        return self.found.weights.reached[:, self.account.targets.index(a)].double()
+    def reaches(self, a: int) -> Tensor:
+        """Whether the draws of the named reach an asked moment, [draw]."""
+        return self._reaches(self.found.weights, a)
 
-    def reached(self) -> np.ndarray:
-        """P(the phase has so many selections | rows), by asked moment."""
-        return np.array([float((self.weights * self._reaches(a)).sum()) for a in range(len(self.account.asked))])
+    def pooled_reaches(self, a: int) -> Tensor:
+        """Whether the pooled draws reach an asked moment, [pooled]."""
+        return torch.cat([self.reaches(a)[self.picked], self._reaches(self._more, a)])
+
+    def _reaches(self, weights: Weights, a: int) -> Tensor:
+        if a not in self.account.targets:
+            return torch.ones(len(weights.none), dtype=torch.bool)
+        return weights.reached[:, self.account.targets.index(a)]
+
+
+def quantiles(mean: np.ndarray, draws: np.ndarray) -> Banded:
+    """A mean [m + 1] with the central 90 % of its draws [draw, m + 1]; itself where all draws are one."""
+    if len(np.unique(draws, axis=0)) == 1:
+        return Banded(mean, mean, mean, np.broadcast_to(mean, draws.shape).copy())
+    low, high = np.quantile(draws, BAND, axis=0)
+    return Banded(mean, low, high, draws)
 
 
 def joined(columns: Sequence[Banded]) -> Banded:

@@ -17,7 +17,7 @@ from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.asked import Asked
 from bsm.inference.over_time.places import Seen, is_before, past_part
 from bsm.inference.over_time.refused import refuse_rows
-from bsm.inference.over_time.shares import place
+from bsm.inference.over_time.shares import place, reaches
 from bsm.inference.over_time.timeline import Kept
 from bsm.inference.over_time.weights import Smooth, Weights
 from bsm.motives.course import Course, Moment, continued
@@ -62,10 +62,11 @@ class Mixture(Account):
             value = (log_named - total + said)[:, None] + log_shares
             named.append(torch.where(fits[:, None], value, -torch.inf).expand(draws, -1))
             none.append(torch.where(fits, log_none - total, -torch.inf).expand(draws))
-            reached.append(self._is_reached(course, one).expand(draws))
-        reaches = torch.stack(reached, 1)
-        values = torch.where(reaches[..., None], torch.stack(named, 1), -torch.inf)
-        return Weights(values, torch.where(reaches, torch.stack(none, 1), -torch.inf), reaches)
+            reached.append(reaches(course.stages, one).expand(draws))
+        reached[-1] = self._is_given(course.stages).expand(draws)
+        there = torch.stack(reached, 1)
+        values = torch.where(there[..., None], torch.stack(named, 1), -torch.inf)
+        return Weights(values, torch.where(there, torch.stack(none, 1), -torch.inf), there)
 
     def weights_and_smooth(self, theta: Theta) -> tuple[Weights, Smooth]:
         """What draws weigh, and the shares at every asked moment."""
@@ -99,14 +100,7 @@ class Mixture(Account):
 
     def none_credence(self, theta: Theta) -> Tensor:
         """log P(none_of_these | selection that no row observed, parameters) at every target, [draw, target]."""
-        course = self.course(theta)
-        found = []
-        for one in self._targets():
-            together = course.log_weights(place(course, one))
-            taken = self._taken_out(course, self._before(course, one)[1])
-            log_named, log_none = log_sum(together[:, :-1]) - taken[:, 0], together[:, -1] - taken[:, 1]
-            found.append(log_none - log_sum(torch.stack(torch.broadcast_tensors(log_named, log_none), -1)))
-        return torch.stack(torch.broadcast_tensors(*found), 1)
+        return self._weights(self.course(theta), theta, told=False).none
 
     # --- what rows say -----------------------------------------------------------------------------------
 
@@ -179,12 +173,6 @@ class Mixture(Account):
             if seen.step is not None and seen.order <= limit:
                 fits = fits & (course.stages[seen.phase].n >= seen.step + seen.steps)
         return fits
-
-    def _is_reached(self, course: Course, one: Asked) -> Tensor:
-        if one.end or one.phase < 0:
-            return torch.ones(1, dtype=torch.bool)
-        n = course.stages[one.phase].n
-        return one.position(n) <= n * (1 + 1e-12)
 
     def _later(self, one: Asked, theta: Theta) -> Course:
         """The course with more selections of a phase at its end."""

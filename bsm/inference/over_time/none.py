@@ -8,6 +8,7 @@ and credence over the prior. Elsewhere both are integrated by importance samplin
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -16,15 +17,18 @@ import torch
 from torch import Tensor
 
 from bsm.inference.free import beside, integrate
-from bsm.inference.importance import Sample
+from bsm.inference.importance import FEWEST_EFFECTIVE, Sample
 from bsm.inference.over_time.account import Account
-from bsm.inference.over_time.draws import Drawn
+from bsm.inference.over_time.draws import CHUNK, Drawn
 from bsm.inference.over_time.places import is_before, past_part
+from bsm.inference.over_time.weights import normalised
 from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta
 
 KEPT = 50
 PRIOR_DRAWS = 2000
+MORE = 8  # times as many prior draws, where few of the first count
+FEWEST_POSSIBLE = 0.05  # part of the prior under which a search that begins there would be blind
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +51,16 @@ def outside(account: Account, found: Drawn, target: int, seed: int) -> Outside |
         return None
     with torch.no_grad():
         if account.emissions is None:
-            return _by_credence(account, target, 0.0, float("inf"), seed)
+            return _by_credence(account, found, target, 0.0, float("inf"), seed)
         if _apart(account):
             free = integrate(_stand_in(account, target, False), 0, seed, _beside(account, found, target))
-            known = _by_credence(account, target, float(free.log_evidence), float(free.effective), seed)
+            known = _by_credence(account, found, target, float(free.log_evidence), float(free.effective), seed)
             z = known.z.clone()
             if noise := list(account.noise):
                 z[:, noise] = free.z[torch.arange(len(z)) % len(free.z)][:, noise]
             return Outside(known.log_evidence, z, free.highest, known.effective)
+        if _hardly_possible(account, target, seed):
+            return _by_draws(account, found, target, seed)
     free = integrate(_stand_in(account, target, True), 0, seed, _beside(account, found, target))
     return Outside(float(free.log_evidence), free.z, free.highest, float(free.effective))
 
@@ -67,18 +73,44 @@ def _apart(account: Account) -> bool:
     return not selected and not moved and isinstance(mass, float)
 
 
-def _by_credence(account: Account, target: int, log_rows: float, effective: float, seed: int) -> Outside:
-    z, every = prior_credence(account, seed)
-    credence = every[:, target]
-    total = float(log_sum(credence)) - float(torch.tensor(float(len(z))).log())
-    possible = credence > -torch.inf
-    weights = (
-        torch.where(possible, (credence - credence.max()).exp(), 0.0)
-        if bool(possible.any())
-        else torch.ones_like(credence)
-    )
+def _hardly_possible(account: Account, target: int, seed: int) -> bool:
+    if not account.space.names:
+        return False
+    theta = account.space.theta(account.space.prior_draws(CHUNK, seed + 3))
+    return float((account.none_credence(theta)[:, target] > -torch.inf).double().mean()) < FEWEST_POSSIBLE
+
+
+def _by_credence(account: Account, found: Drawn, target: int, log_rows: float, effective: float, seed: int) -> Outside:
+    """Credence integrated over prior draws, more where few count; else over the draws of the named."""
+    mean = _mean(*_at(prior_credence(account, seed), target), log_rows, seed)
+    if mean.effective < FEWEST_EFFECTIVE:
+        more = _mean(*_at(prior_credence(account, seed, MORE), target), log_rows, seed)
+        other = _mean(found.z, found.log_base + found.weights.none[:, target], log_rows, seed)
+        mean = max((more, other), key=lambda one: one.effective)
+    return replace(mean, effective=min(mean.effective, effective))
+
+
+def _at(credence: tuple[Tensor, Tensor], target: int) -> tuple[Tensor, Tensor]:
+    return credence[0], credence[1][:, target]
+
+
+def _by_draws(account: Account, found: Drawn, target: int, seed: int) -> Outside:
+    """Credence and likelihood of the rows integrated over the draws of the named."""
+    parts = found.z.split(CHUNK)
+    free = torch.cat([log_free(account, account.space.theta(z), target).expand(len(z)) for z in parts])
+    mean = _mean(found.z, found.log_base + found.weights.none[:, target] + free, 0.0, seed)
+    return replace(mean, highest=float("inf"))
+
+
+def _mean(z: Tensor, log_weights: Tensor, log_rows: float, seed: int) -> Outside:
+    """The mean of exp(log_weights) [draw], times what all draws share."""
+    total = float(log_sum(log_weights)) - math.log(len(z))
+    weights = normalised(log_weights[None])[0]
+    possible = bool((weights > 0).any())
     generator = torch.Generator().manual_seed(seed)
-    picked = torch.multinomial(weights, KEPT, replacement=True, generator=generator)
+    any_ = weights if possible else torch.ones_like(weights)
+    picked = torch.multinomial(any_, KEPT, replacement=True, generator=generator)
+    effective = float("inf") if len(z) == 1 else float(1 / (weights**2).sum()) if possible else 0.0
     return Outside(total + log_rows, z[picked], log_rows, effective)
 
 
@@ -109,13 +141,14 @@ def _beside(account: Account, found: Drawn, target: int) -> Any:
     return beside(_stand_in(account, target, not _apart(account)), sample)
 
 
-def prior_credence(account: Account, seed: int) -> tuple[Tensor, Tensor]:
-    """Prior draws [draw, coordinate], and `none_credence` there, [draw, target]."""
-    if seed not in account.kept_credence:
-        z = account.space.prior_draws(PRIOR_DRAWS if account.space.names else 1, seed + 3)
+def prior_credence(account: Account, seed: int, times: int = 1) -> tuple[Tensor, Tensor]:
+    """Prior draws [draw, coordinate], `times` as many, and `none_credence` there, [draw, target]."""
+    if (seed, times) not in account.kept_credence:
+        z = account.space.prior_draws(times * PRIOR_DRAWS if account.space.names else 1, seed + 2 + times)
         with torch.no_grad():
-            account.kept_credence[seed] = z, account.none_credence(account.space.theta(z)).expand(len(z), -1)
-    return account.kept_credence[seed]
+            found = [account.none_credence(account.space.theta(p)).expand(len(p), -1) for p in z.split(PRIOR_DRAWS)]
+        account.kept_credence[seed, times] = z, torch.cat(found)
+    return account.kept_credence[seed, times]
 
 
 def log_free(account: Account, theta: Theta, target: int) -> Tensor:

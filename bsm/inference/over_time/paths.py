@@ -16,8 +16,10 @@ from bsm.inference.over_time.asked import Asked, asked
 from bsm.inference.over_time.chain import Chain
 from bsm.inference.over_time.forecast import chosen, parameters
 from bsm.inference.over_time.places import places
+from bsm.inference.over_time.shares import reaches
 from bsm.inference.over_time.timeline import Kept
 from bsm.motives.course.logs import log_sum
+from bsm.motives.theta import Theta
 from bsm.spec.model import SpecError
 
 if TYPE_CHECKING:
@@ -93,20 +95,34 @@ def _chain(found: Labelled, subject: str | None) -> tuple[str, Chain, tuple[str,
         raise SpecError(
             "no moment that was asked about is now or before it, at a whole selection; ask for such in `at`"
         )
-    wanted.sort(key=lambda a: a.order(len(model.phases)))
+    wanted.sort(key=lambda a: a.order(model))  # where all lengths are certain
     account = Account(Kept(model), evidence, places(model, evidence.rows), wanted)
-    theta = parameters(found, model, subject)
-    if not account.whole_space.names:
-        theta = account.space.theta(torch.zeros(1, 0, dtype=torch.float64))
     with torch.no_grad():
-        chain = account.chain(theta).named
+        chain = account.chain(_reaching(found, account, subject)).named
     nodes = [chain.spots[a].node for a in range(len(wanted))]
     if any(int(n.min()) != int(n.max()) for n in nodes):
         raise SpecError(
             "moments lie in another order in different draws, for the number of selections is uncertain; ask for ends "
             "of phases to see paths"
         )
-    return subject, chain, tuple(a.label for a in wanted), [int(n[0]) for n in nodes]
+    order = sorted(range(len(wanted)), key=lambda a: int(nodes[a][0]))
+    return subject, chain, tuple(wanted[a].label for a in order), [int(nodes[a][0]) for a in order]
+
+
+def _reaching(found: Labelled, account: Account, subject: str) -> Theta:
+    """The draws of a subject in which every moment happens, taken where fewest do."""
+    if not account.whole_space.names:
+        return account.space.theta(torch.zeros(1, 0, dtype=torch.float64))
+    least = min(account.asked, key=lambda a: float(found.data["reached"].sel(subject=subject, moment=a.label)))
+    theta = parameters(found, account.model, subject, least.label)
+    stages = account.timeline.stages(theta)
+    there = torch.stack([reaches(stages, a).expand(theta.draws) for a in account.asked]).all(0)
+    if not bool(there.any()):
+        raise SpecError(
+            "no draw reaches all moments that were asked about, for the number of selections is uncertain; ask for "
+            "fewer of them in `at`"
+        )
+    return Theta({n: v[there] if len(v) > 1 else v for n, v in theta.values.items()})
 
 
 def _on_a_selection(one: Asked) -> bool:

@@ -10,7 +10,7 @@ from bsm.evidence.ledger import Evidence
 from bsm.inference.fits import TooFewEffective
 from bsm.inference.over_time.asked import When, asked
 from bsm.inference.over_time.assemble import assemble
-from bsm.inference.over_time.fit import Found, fit
+from bsm.inference.over_time.fit import KINDS, Found, fit
 from bsm.inference.over_time.result import OverTime
 from bsm.inference.over_time.without import refuse_beyond
 from bsm.inference.parallel import side_by_side
@@ -56,6 +56,8 @@ def posterior_over_time(
         ImpossibleEvidence, TooFewEffective, SpecError: as `bsm.posterior`; and for a moment that does not exist.
     """
     model = model.with_overlay(overlay)
+    if reading is not None and reading not in KINDS:
+        raise SpecError(f"reading = {reading!r} is given; the readings are {', '.join(KINDS)}")
     model = model if reading is None else replace(model, reading=reading)
     wanted = asked(model, at)
     refuse_beyond(model, wanted)

@@ -21,6 +21,8 @@ class OverTime(Labelled):
     `_low` and `_high`, the central 90 % over parameters; and over (moment, motivation) `share` with its band: prior and
     selection without any ledger, in which none_of_these has no part and stands at 0. `log_evidence` (subject) is in
     nats. Group `draws` has the parameters and the same probabilities draw by draw, `sample_stats` the effective draws.
+    Inside a phase of uncertain length all numbers but `share` are given the rows and that the moment is reached;
+    `reached` is how probable that is given all rows, and group `draws_given` has the parameters of its own draws.
     Other readings stand beside the model's own in groups of their names. The attribute `bsm` is JSON with dynamics,
     reading, eta, n and notes.
 

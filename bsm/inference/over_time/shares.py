@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bsm.inference.over_time.asked import Asked
 from bsm.motives.course import Course, Moment, Timeline, continued, course
+from bsm.motives.course.stages import Stage
 from bsm.motives.theta import Theta
 from bsm.spec.model import Model, SpecError
 
@@ -28,7 +29,7 @@ def shares(timeline: Timeline, theta: Theta, asked: Sequence[Asked]) -> tuple[Te
             reached.append(torch.ones(1, dtype=torch.bool))
             continue
         values.append(found.shares(place(found, one)))
-        reached.append(_reached(found, one))
+        reached.append(reaches(found.stages, one))
     draws = max(theta.draws, *(len(v) for v in values))
     return (
         torch.stack([v.expand(draws, -1) for v in values], 1),
@@ -55,10 +56,11 @@ def selections(found: Course, one: Asked) -> Tensor:
     return counted + one.step if one.ahead else counted
 
 
-def _reached(found: Course, one: Asked) -> Tensor:
-    if one.end or one.phase < 0:
+def reaches(stages: Sequence[Stage], one: Asked) -> Tensor:
+    """Whether the phase of a moment has so many selections, [draw]; ends, and what is ahead, are always reached."""
+    if one.end or one.ahead or one.phase < 0:
         return torch.ones(1, dtype=torch.bool)
-    n = found.stages[one.phase].n
+    n = stages[one.phase].n
     return one.position(n) <= n * (1 + 1e-12)
 
 

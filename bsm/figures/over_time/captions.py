@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bsm.figures.numbers import many, probability
-from bsm.figures.over_time.panels import dynamics_of
+from bsm.figures.over_time.panels import START, dynamics_of
+from bsm.figures.over_time.readings import FAR, differing
 from bsm.figures.standings import names_of
 
 if TYPE_CHECKING:
     from bsm.figures.over_time.attribution import Bars
+    from bsm.figures.over_time.path import Place
     from bsm.figures.over_time.sweep import Sweeps
     from bsm.figures.over_time.tracks import Tracks
     from bsm.figures.over_time.unrolled import Slices
@@ -19,6 +22,10 @@ SOFTMAX = (
     "Under softmax_pg a share is not P(motivation | selected): it is the weight that this pattern has in the policy."
 )
 BANDS = "Bands are the central 90 % over parameters, nothing else"
+WINNER = (
+    "Where draws end with nearly everything in one motivation, as they do under softmax_pg, the edge of a band goes "
+    "steeply to it where they become one in twenty."
+)
 
 
 def selection(phases: Sequence[Mapping[str, Any]]) -> str:
@@ -39,14 +46,39 @@ def _rests_on(tracks: Tracks) -> str:
     kinds = dynamics_of(tracks.panels)
     warning = f" {SOFTMAX}" if "softmax_pg" in kinds else ""
     return (
-        f"Dynamics: {', '.join(kinds)}. Reading: {about['reading']}. Selection: {selection(about['phases'])}.{warning}"
+        f"Dynamics: {', '.join(kinds)}. Reading: {about['reading']}.{_other_readings(tracks)} "
+        f"Selection: {selection(about['phases'])}.{warning}"
     )
 
 
+def _other_readings(tracks: Tracks) -> str:
+    """What readings that stand beside say where the path ends, if that is something else."""
+    if tracks.credence is None:
+        return ""
+    at = tracks.path.last[2]
+    told = ""
+    for one in differing(tracks.names, tracks.credence.middle, tracks.beside, at):
+        far = names_of([f"{n} {probability(its)} instead of {probability(own)}" for n, (own, its) in one.far.items()])
+        told += (
+            f" Not drawn: reading {one.reading}, under which {tracks.moments[at]} has {far}."
+            if one.far
+            else f" Reading {one.reading}, not drawn, has nothing further than {FAR} from this at {tracks.moments[at]}."
+        )
+    return told
+
+
 def _prior(tracks: Tracks) -> str:
-    start = next((k for _, _, k in tracks.path[:1]), 0)
-    values = {n: float(tracks.share.middle[start, i]) for i, n in enumerate(tracks.names) if n in tracks.families}
+    """Shares before selection; where they are not known, those at the first computed moment, under its name."""
+    before = tracks.about.get("prior") if START not in tracks.moments else None
+    if before is not None:
+        named = sum(before[n] for n in tracks.families)
+        values = {n: before[n] / named for n in tracks.names if n in tracks.families}
+    else:
+        k = tracks.path.places[0][2]
+        values = {n: float(tracks.share.middle[k, i]) for i, n in enumerate(tracks.names) if n in tracks.families}
     told = ", ".join(f"{n} {probability(p)}" for n, p in values.items())
+    if before is None and START not in tracks.moments:
+        return f"Shares at {tracks.moments[k]}, the first computed moment: {told}."
     return f"Prior, as shares before selection: {told}."
 
 
@@ -61,10 +93,29 @@ def _time(tracks: Tracks) -> str:
     uncertain = " (where n is uncertain, along the part of it that is past in every draw)" if any(
         p.selects and not p.certain for p in tracks.panels
     ) else ""  # fmt: skip
+    gaps = " Gaps: what happens there was not computed." if _has_gaps(tracks) else ""
     return (
-        f"t runs from the start to the end of {tracks.panels[-1].name}, linearly within each phase{uncertain}, "
-        f"straight between {many(len(tracks.moments), 'moment')}."
+        f"t runs from the start to the end of {tracks.panels[-1].name}{' to come' * tracks.panels[-1].ahead}, linearly "
+        f"within each phase{uncertain}. {many(len(tracks.path.places), 'moment was', 'moments were')} computed (ticks "
+        f"and dots), with straight lines in between.{gaps} Names and numbers where lines end are those at "
+        f"{tracks.moments[tracks.path.last[2]]}, the last of them."
     )
+
+
+def _has_gaps(tracks: Tracks) -> bool:
+    """Whether there is a piece of the axis over which nothing is drawn."""
+    runs, start = tracks.path.runs, tracks.path.runs[0][0][:2]
+    joined = all(_same(a[-1], b[0]) for a, b in pairwise(runs))
+    return start != (0, 0.0) or tracks.path.last[:2] != (len(tracks.panels) - 1, 1.0) or not joined
+
+
+def _same(a: Place, b: Place) -> bool:
+    """Whether two places are one on the axis."""
+    return a[:2] == b[:2] or (a[1] == 1.0 and b[:2] == (a[0] + 1, 0.0))
+
+
+def _draws(tracks: Tracks) -> str:
+    return many(tracks.draws, "draw" if tracks.credence is None else "equal-weight draw")
 
 
 def influence(tracks: Tracks) -> str:
@@ -79,7 +130,8 @@ def influence(tracks: Tracks) -> str:
         )
     return (
         f"Share of influence of each motivation in {tracks.model} along its phases, by prior and selection alone, in "
-        f"the mean over parameters.{ledger} {BANDS}; rows repeat each mean with its band and end with its number. "
+        f"the mean over parameters.{ledger} {BANDS} ({_draws(tracks)}); rows repeat each mean with its "
+        f"band and end with its number. "
         f"{_none(tracks)} {_time(tracks)} {_rests_on(tracks)} {_prior(tracks)}"
     )
 
@@ -91,8 +143,8 @@ def odds(tracks: Tracks) -> str:
     )
     return (
         f"Log odds of each motivation against {tracks.reference}, {of}, in nats: medians over parameters (not the odds "
-        f"of the means). {BANDS}. Lines and bands that reach the edge go on beyond it; the number at the right is that "
-        f"of the end. {_none(tracks)} {_time(tracks)} {_rests_on(tracks)} {_prior(tracks)}"
+        f"of the means). {BANDS} ({_draws(tracks)}). Lines and bands that reach the edge go on beyond it. "
+        f"{_none(tracks)} {_time(tracks)} {_rests_on(tracks)} {_prior(tracks)}"
     )
 
 
@@ -101,11 +153,13 @@ def sweep(found: Sweeps) -> str:
     low, high = found.own
     own = f"{low:.3g}" if high <= low * 1.0001 else f"{low:.3g} to {high:.3g} (central 90 %)"
     refused = "".join(f" {d}: {why}" for d, why in found.found.items() if isinstance(why, str))
+    winner = f" {WINNER}" if found.draws > 1 and not isinstance(found.found["softmax_pg"], str) else ""
     return (
         f"Shares of influence in {found.model} at the end of all phases, if eta times n of {found.phase} were between "
         f"{found.selection[0]:.3g} and {found.selection[-1]:.3g} and everything else as declared. Its own eta n, "
         f"shaded, is {own}. Each column has its dynamics in every phase; the file has {found.stated} in this one. "
-        f"Reading: {found.reading}. No ledger; none of these is no part of shares. {BANDS}. {SOFTMAX}{refused}"
+        f"Reading: {found.reading}. No ledger; none of these is no part of shares. {BANDS} "
+        f"({many(found.draws, 'draw')}).{winner} {SOFTMAX}{refused}"
     )
 
 

@@ -11,7 +11,7 @@ from bsm.figures.labels import spoken
 from bsm.figures.numbers import interval, probability
 from bsm.figures.over_time import rows as r
 from bsm.figures.over_time import timeline as t
-from bsm.figures.over_time.areas import band_key, beside, ceiling, dashed, label_ends, ribbon, stack
+from bsm.figures.over_time.areas import band_key, beside, ceiling, dashed, dot, label_ends, stack
 from bsm.figures.over_time.looks import Look, family_keys, looks_of
 from bsm.figures.over_time.tracks import Curves, Tracks
 from bsm.figures.theme import LIGHT, Theme, write
@@ -23,8 +23,9 @@ SHARE = "share of influence, no ledger"
 def influence(tracks: Tracks, theme: Theme = LIGHT) -> Figure:
     """Shares of influence along the phases of a model, and with a ledger what is believed given all its rows.
 
-    Stacks are means over parameters. Below, each motivation has a row with its central 90 % and, at the right, what
-    it has at the end; there the dashed line is its share without the ledger. Colours are families.
+    Stacks are means over parameters. Below, each motivation has a row with its central 90 % and what it has at the
+    last computed moment; there the dashed line is its share without the ledger. Between moments that leave something
+    open nothing is drawn. Colours are families.
 
     Args:
         tracks: from `of_model` or `of_result`.
@@ -67,8 +68,8 @@ def influence(tracks: Tracks, theme: Theme = LIGHT) -> Figure:
 
 
 def at_end(tracks: Tracks, curves: Curves, name: str) -> str:
-    """The mean where the path ends, with its interval where there is one."""
-    k, m = tracks.path[-1][2], tracks.names.index(name)
+    """The mean at the last computed moment, with its interval where there is one."""
+    k, m = tracks.path.last[2], tracks.names.index(name)
     middle, low, high = (float(part[k, m]) for part in (curves.middle, curves.low, curves.high))
     if high - low < 1e-12:
         return probability(middle)
@@ -77,28 +78,31 @@ def at_end(tracks: Tracks, curves: Curves, name: str) -> str:
 
 def _stack(sheet: r.Sheet, given: t.Axes, curves: Curves, words: str, above: float) -> None:
     theme, tracks = sheet.theme, sheet.tracks
-    x, moments = sheet.axis.along(tracks)
-    values = {n: curves.middle[moments, tracks.names.index(n)] for n in sheet.names}
-    ends = stack(given, theme, x, {n: y for n, y in values.items() if y.any()}, sheet.looks)
+    values = {n: curves.middle[:, tracks.names.index(n)] for n in sheet.names}
+    for run in tracks.path.runs:
+        x, moments = sheet.axis.along(run)
+        ends = stack(given, theme, x, {n: y[moments] for n, y in values.items() if y.any()}, sheet.looks)
     t.draw_phases(given, theme, sheet.axis)
+    t.draw_moments(given, theme, sheet.axis, tracks)
     given.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-    label_ends(given, theme, ends, sheet.axis.wide, STACK)
+    label_ends(given, theme, ends, sheet.looks, (sheet.axis.wide, STACK, sheet.axis.end(tracks.path)))
     write(given, theme, 0.0, 1 + above / STACK, words, va="baseline", fontweight="bold")
 
 
 def _row(sheet: r.Sheet, given: t.Axes, main: Curves, name: str) -> None:
     tracks, look = sheet.tracks, sheet.looks[name]
-    x, moments = sheet.axis.along(tracks)
     k = tracks.names.index(name)
-    ribbon(given, x, (main.middle[moments, k], main.low[moments, k], main.high[moments, k]), look)
+    sheet.line(given, name, (main.middle[:, k], main.low[:, k], main.high[:, k]))
     if main is not tracks.share and look.family is not None:
-        beside(given, sheet.theme, x, tracks.share.middle[moments, k])
+        for run in tracks.path.runs:
+            x, moments = sheet.axis.along(run)
+            beside(given, sheet.theme, x, tracks.share.middle[moments, k])
 
 
 def _keys(tracks: Tracks, looks: Mapping[str, Look], theme: Theme) -> list[list[f.Key]]:
     ledger = tracks.credence is not None
     other = [f.Key("mean" + (" given all rows" if ledger else ""), {"color": theme.ink, "linewidth": 1.3}, long=True)]
-    other.append(band_key(theme))
+    other += [band_key(theme), f.Key("computed moment", dot(theme.ink))]
     if ledger:
         other.append(f.Key("share, no ledger", dashed(theme), long=True))
     return [family_keys(looks, theme), [*other, *marked(tracks, theme)]]

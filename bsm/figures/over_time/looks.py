@@ -1,55 +1,52 @@
-"""How motivations look over time: the colour of their family, a tint for each further one of it."""
+"""How motivations look over time: the colour of their family, a shade and a hatch for each further one of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from matplotlib.colors import to_hex, to_rgb
-
 from bsm.figures import frame as f
-from bsm.figures.theme import Theme
+from bsm.figures.over_time.shades import shades
+from bsm.figures.theme import HATCHES, Theme
 from bsm.inference.result import NONE
-
-TINTS = (0.0, 0.38, 0.62, 0.22, 0.5)
 
 
 @dataclass(frozen=True)
 class Look:
-    """Fill of an area, colour of a line, hatch where colours alone do not tell, and the family."""
+    """Fill of an area, colour of a line, hatch where fills alone do not tell, the family, and the hatch's colour."""
 
     fill: str
     line: str
     hatch: str
     family: str | None
+    hatched: str = "#000000"
 
 
 def looks_of(names: Sequence[str], families: Mapping[str, str], theme: Theme) -> dict[str, Look]:
-    """A look for every motivation; families have the colours that the other figures of the model give them."""
+    """A look for every motivation; families have the colours that the other figures of the model give them.
+
+    Members of a family differ in how light they are, and all but its first are hatched.
+    """
     order = list(dict.fromkeys(families.values()))
-    seen: dict[str, int] = {}
+    members = {family: [n for n in names if families.get(n) == family] for family in order}
     found = {}
     for name in names:
         if name == NONE:
             found[name] = Look(theme.faint, theme.muted, "", None)
             continue
         family = families[name]
-        tint = TINTS[seen.get(family, 0) % len(TINTS)]
-        seen[family] = seen.get(family, 0) + 1
-        series = theme.series(order.index(family))
-        hatch = series.hatch if theme.name == "grey" else ""
-        found[name] = Look(mixed(series.color, theme.background, tint), series.color, hatch, family)
+        series, place = theme.series(order.index(family)), members[family].index(name)
+        fill = shades(series.color, theme.background, theme.ink, len(members[family]))[place]
+        hatch, hatched = _hatch(theme, order.index(family), place), series.color if place else theme.background
+        found[name] = Look(fill, series.color, hatch, family, hatched)
     return found
 
 
-def mixed(color: str, other: str, part: float) -> str:
-    """A colour moved towards another one by a part of the way.
-
-    >>> mixed("#000000", "#ffffff", 0.5)
-    '#808080'
-    """
-    red, green, blue = ((1 - part) * a + part * b for a, b in zip(to_rgb(color), to_rgb(other), strict=True))
-    return to_hex((red, green, blue))
+def _hatch(theme: Theme, family: int, place: int) -> str:
+    """In grey each family has a hatch of its own, and its members others; in colour only further members have one."""
+    if theme.name == "grey":
+        return HATCHES[(family + place * len(HATCHES) // 2) % len(HATCHES)]
+    return HATCHES[place % len(HATCHES)]
 
 
 def stacked_in(names: Sequence[str], families: Mapping[str, str]) -> list[str]:

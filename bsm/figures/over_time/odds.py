@@ -10,7 +10,7 @@ from bsm.figures.labels import spoken
 from bsm.figures.numbers import nats
 from bsm.figures.over_time import rows as r
 from bsm.figures.over_time import timeline as t
-from bsm.figures.over_time.areas import band_key, ribbon
+from bsm.figures.over_time.areas import band_key, dot
 from bsm.figures.over_time.influence import marked
 from bsm.figures.over_time.looks import family_keys, looks_of
 from bsm.figures.over_time.tracks import Curves, Tracks
@@ -23,7 +23,8 @@ WORDS = 4.0
 def odds(tracks: Tracks, theme: Theme = LIGHT) -> Figure:
     """Log odds of each motivation against the reference along the phases, medians and central 90 % over parameters.
 
-    Given all rows where there is a ledger, else of shares. At the right stands what a motivation has at the end.
+    Given all rows where there is a ledger, else of shares. Each row ends with the odds at the last computed
+    moment.
 
     Args:
         tracks: from `of_model` or `of_result`.
@@ -35,7 +36,7 @@ def odds(tracks: Tracks, theme: Theme = LIGHT) -> Figure:
     looks = looks_of(tracks.names, tracks.families, theme)
     keys = [family_keys({n: looks[n] for n in names}, theme)]
     line = f.Key("median", {"color": theme.ink, "linewidth": 1.3}, long=True)
-    keys.append([line, band_key(theme), *marked(tracks, theme)])
+    keys.append([line, band_key(theme), f.Key("computed moment", dot(theme.ink)), *marked(tracks, theme)])
     strip = t.STRIP if tracks.marks else 0.0
     sheet, y = r.begun(tracks, theme, names, list(numbers.values()), strip + WORDS, keys)
     top = y + strip
@@ -44,7 +45,6 @@ def odds(tracks: Tracks, theme: Theme = LIGHT) -> Figure:
         t.draw_rows(marks, theme, sheet.axis, tracks)
         t.left_of(marks, theme, ["rows seen"])
     y += strip + WORDS
-    x, moments = sheet.axis.along(tracks)
     limit = edge(curves)
     for name in sheet.names:
         y += r.APART
@@ -55,9 +55,9 @@ def odds(tracks: Tracks, theme: Theme = LIGHT) -> Figure:
             t.titles(given, theme, words, f"in nats; {r.basis(tracks)}", y - f.MARGIN - 9.0)
             t.draw_heads(given, theme, sheet.axis, sheet.axis.head + y - (top - strip))
         k = tracks.names.index(name)
-        band = [np.clip(part[moments, k], -limit, limit) for part in (curves.middle, curves.low, curves.high)]
+        band = [np.clip(part[:, k], -limit, limit) for part in (curves.middle, curves.low, curves.high)]
         given.axhline(0.0, color=theme.muted, linewidth=0.6, zorder=1)
-        ribbon(given, x, (band[0], band[1], band[2]), sheet.looks[name])
+        sheet.line(given, name, (band[0], band[1], band[2]))
         given.set(ylim=(-limit * 1.04, limit * 1.04), yticks=[-limit, 0, limit])
         given.set_yticklabels([f"−{limit:g}", "", f"+{limit:g}"] if name == sheet.names[0] else ["", "", ""])
         y += r.ROW
@@ -83,8 +83,8 @@ def shown(tracks: Tracks) -> Curves:
 
 
 def at_end(tracks: Tracks, curves: Curves, name: str) -> str:
-    """The median where the path ends, with its interval where there is one, in nats."""
-    k, m = tracks.path[-1][2], tracks.names.index(name)
+    """The median at the last computed moment, with its interval where there is one, in nats."""
+    k, m = tracks.path.last[2], tracks.names.index(name)
     middle, low, high = (float(part[k, m]) for part in (curves.middle, curves.low, curves.high))
     if high - low < 1e-12:
         return nats(middle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 START, NOW = "start", "now"
@@ -62,7 +63,7 @@ def panels_of(
 ) -> tuple[Panel, ...]:
     found = []
     for p in phases:
-        n = means.get(p["name"], _number(p["selections"]))
+        n = means.get(p["name"], number(p["selections"]))
         gates = tuple(p["gates"])
         found.append(Panel(p["name"], p["kind"], p["selections"], p["eta"], p["dynamics"], n, gates))
     kinds = {p.name: p for p in found}
@@ -80,51 +81,17 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _number(text: str) -> float:
-    return float(text) if _is_number(text) else 1.0
+def number(text: str) -> float:
+    """How many selections stand for a phase on the axis: the number, or the middle of `low to high` in logs.
 
-
-def path(panels: Sequence[Panel], moments: Sequence[str]) -> tuple[tuple[int, float, int], ...]:
-    """Where each moment stands, with those repeated at which one phase ends and the next begins."""
-    inside: dict[int, list[tuple[float, int]]] = {}
-    ends: dict[int, int] = {}
-    now = max((i for i, p in enumerate(panels) if not p.ahead), default=0)
-    before = moments.index(START) if START in moments else None
-    for k, label in enumerate(moments):
-        if label in (NOW, panels[now].name):
-            ends[now] = k
-        elif label != START:
-            i, u = _place(panels, label)
-            ends.update({i: k} if u is None else {})
-            inside.setdefault(i, []).extend([] if u is None else [(u, k)])
-    found: list[tuple[int, float, int]] = []
-    for i, panel in enumerate(panels):
-        before = ends.get(now, before) if panel.ahead else before
-        points = [] if before is None else [(0.0, before)]
-        points += [(u * panel.body, k) for u, k in sorted(inside.get(i, []))]
-        if i in ends:
-            points += [(panel.body, before)] if panel.gates and not panel.selects and before is not None else []
-            points += [(panel.body, ends[i])] + ([(1.0, ends[i])] if panel.body < 1 else [])
-        found += [(i, u, k) for u, k in points]
-        before = points[-1][1] if points else before
-    return tuple(found)
-
-
-def _place(panels: Sequence[Panel], label: str) -> tuple[int, float | None]:
-    """The panel of a moment, and where before its gates, from 0 to 1; None is its end, after them."""
-    names = [p.name for p in panels if not p.ahead]
-    if label in names:
-        return names.index(label), None
-    name, _, rest = label.rpartition(":")
-    if rest.startswith("+"):
-        i = next(i for i, p in enumerate(panels) if p.ahead and p.name == name)
-        return i, float(rest) / panels[i].n if panels[i].n else 0.0
-    i, part = names.index(name), part_of(label)
-    return i, _along(panels[i], float(rest)) if part is None else part
-
-
-def _along(panel: Panel, step: float) -> float:
-    return min(1.0, step / panel.n) if panel.n else 0.0
+    >>> number("3"), number("10 to 1000")
+    (3.0, 100.0)
+    """
+    ends = text.split(" to ")
+    if not all(_is_number(end) for end in ends):
+        return 1.0
+    low, high = float(ends[0]), float(ends[-1])
+    return low if low == high else sqrt(max(low, 1e-3) * max(high, 1e-3))
 
 
 def marks(panels: Sequence[Panel], rows: Sequence[Mapping[str, Any]]) -> tuple[Mark, ...]:
@@ -141,7 +108,7 @@ def marks(panels: Sequence[Panel], rows: Sequence[Mapping[str, Any]]) -> tuple[M
         if step is None:
             start = stop = (panel.body + 1) / 2
         else:
-            start, stop = (panel.body * _along(panel, s) for s in (step, step + steps))
+            start, stop = (panel.body * along(panel, s) for s in (step, step + steps))
         key = (i, start, stop, bool(steps))
         places[key] = places.get(key, 0) + 1
     return tuple(Mark(i, a, b, count, selected) for (i, a, b, selected), count in places.items())
@@ -150,3 +117,8 @@ def marks(panels: Sequence[Panel], rows: Sequence[Mapping[str, Any]]) -> tuple[M
 def part_of(label: str) -> float | None:
     """0.5 of "phase:50%"; None of any other moment."""
     return float(label.rpartition(":")[2][:-1]) / 100 if label.endswith("%") else None
+
+
+def along(panel: Panel, step: float) -> float:
+    """Where so many selections of a panel stand, from 0 to 1 before its gates."""
+    return min(1.0, step / panel.n) if panel.n else 0.0

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bsm.figures import frame as f
 from bsm.figures.labels import spoken, text_width
 from bsm.figures.over_time import timeline as t
+from bsm.figures.over_time.areas import NAMED, dots, over_lines, ribbon
 from bsm.figures.over_time.looks import Look, looks_of, stacked_in
 from bsm.figures.over_time.panels import dynamics_of
+from bsm.figures.over_time.readings import differing
 from bsm.figures.over_time.tracks import Tracks
 from bsm.figures.theme import BODY, DOUBLE, SMALL, Theme, figure, write
 
@@ -44,8 +47,19 @@ class Sheet:
         given = self.axes(top, ROW)
         t.draw_phases(given, self.theme, self.axis)
         t.left_of(given, self.theme, self.labels[name])
-        t.left_of(given, self.theme, [number], x=self.left + self.axis.wide + 8.0)
+        end = self.axis.end(self.tracks.path)
+        options = over_lines(self.theme) if end < self.axis.wide else {}
+        t.left_of(given, self.theme, [number], x=self.left + end + 8.0, **options)
         return given
+
+    def line(self, given: Axes, name: str, band: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+        """A motivation's middle with its band, each [moment], between computed moments, and a dot at each of these."""
+        path, look = self.tracks.path, self.looks[name]
+        for run in path.runs:
+            x, moments = self.axis.along(run)
+            ribbon(given, x, (band[0][moments], band[1][moments], band[2][moments]), look)
+        places = np.array([self.axis.at(i, u) for i, u, _ in path.places])
+        dots(given, places, band[0][[k for _, _, k in path.places]], look.line)
 
     def foot(self, given: Axes) -> None:
         """Ticks and label of the axis of time, under the last row."""
@@ -77,7 +91,7 @@ def begun(
     labels = {name: f.fitted(spoken(name), SMALL, LABEL, most=2) for name in names}
     left = f.MARGIN + max(f.widest(part, SMALL) for part in labels.values()) + 16.0
     right = f.MARGIN + max(
-        16.0 + max(f.widest(p, SMALL) for p in labels.values()), 10.0 + max(text_width(n, SMALL) for n in numbers)
+        NAMED + max(text_width(spoken(n), SMALL) for n in names), 10.0 + max(text_width(n, SMALL) for n in numbers)
     )
     axis = t.laid_out(tracks.panels, DOUBLE * f.INCH - left - right)
     legend = f.key_rows(keys, DOUBLE * f.INCH - 2 * f.MARGIN)
@@ -93,4 +107,17 @@ def basis(tracks: Tracks) -> str:
     """Dynamics and reading in a line."""
     kinds = dynamics_of(tracks.panels)
     warning = "; a share is not P(motivation | selected)" if "softmax_pg" in kinds else ""
-    return f"{', '.join(kinds)}; reading: {tracks.about['reading']}{warning}"
+    return f"{', '.join(kinds)}; reading: {tracks.about['reading']}{warning}{_elsewhere(tracks)}"
+
+
+def _elsewhere(tracks: Tracks) -> str:
+    """Where a reading that is not drawn says something else; the caption says what."""
+    if tracks.credence is None:
+        return ""
+    others = differing(tracks.names, tracks.credence.middle, tracks.beside, tracks.path.last[2])
+    told = [
+        f"{one.reading} differs by up to {max(abs(a - b) for a, b in one.far.values()):.2f} in probability"
+        for one in others
+        if one.far
+    ]
+    return "".join(f"; {words}" for words in told)

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from bsm.figures import frame as f
 from bsm.figures.labels import spoken, text_width
 from bsm.figures.over_time import timeline as t
-from bsm.figures.over_time.areas import band_key, ceiling, label_ends, ribbon, stack
+from bsm.figures.over_time.areas import NAMED, band_key, ceiling, label_ends, ribbon, stack
 from bsm.figures.over_time.looks import Look, family_keys, looks_of, stacked_in
+from bsm.figures.over_time.spread import even_draws
 from bsm.figures.over_time.tracks import Curves
 from bsm.figures.theme import BODY, DOUBLE, HEAD, LIGHT, SMALL, Theme, figure, write
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 DYNAMICS = ("replicator", "softmax_pg")
 DECADES, PER_DECADE = 3.0, 5
 BEYOND = 0.5  # decades past the model's own interval at either end
-DRAWS = 64
+DRAWS = 256  # under softmax_pg each draw has a winner: fewer leave steps in means, and jumps in the edges of bands
 SEED = 7
 STACK, ROW, APART, TITLE, HEADS, FOOT = 96.0, 22.0, 5.0, 28.0, 22.0, 34.0
 BETWEEN = 18.0
@@ -36,7 +37,7 @@ class Sweeps:
     """One phase swept: shares [value, motivation] under each dynamics, or why there are none.
 
     `selection` are the values of eta n; `own` bounds the central 90 % of the model's own. `stated` says which dynamics
-    the phase has in the file.
+    the phase has in the file, `draws` is the number of parameter draws.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Sweeps:
     found: Mapping[str, Curves | str]
     stated: str
     reading: str
+    draws: int
 
 
 def sweeps(model: Model, phase: str, draws: int = DRAWS) -> Sweeps:
@@ -67,7 +69,7 @@ def sweeps(model: Model, phase: str, draws: int = DRAWS) -> Sweeps:
         amount = (many.of(of.selections) * many.of(of.eta)).numpy()
         own = tuple(np.quantile(amount, [0.05, 0.95]).tolist())
         values = _values(*own)
-        theta = space.theta(space.prior_draws(draws if space.names else 1, SEED))
+        theta = space.theta(even_draws(space, draws if space.names else 1, SEED))
         for dynamics in DYNAMICS:
             try:
                 shares = swept(model, phase, values.tolist(), theta, dynamics).shares.numpy()
@@ -77,7 +79,7 @@ def sweeps(model: Model, phase: str, draws: int = DRAWS) -> Sweeps:
             low, high = np.quantile(shares, [0.05, 0.95], axis=1)
             found[dynamics] = Curves(shares.mean(1), low, high)
     families = {m: str(placement(model, m).family) for m in names}
-    return Sweeps(model.name, phase, names, families, values, own, found, of.dynamics, model.reading)
+    return Sweeps(model.name, phase, names, families, values, own, found, of.dynamics, model.reading, theta.draws)
 
 
 def _values(low: float, high: float) -> np.ndarray:
@@ -103,7 +105,7 @@ def sweep(found: Sweeps, theme: Theme = LIGHT) -> Figure:
     looks = looks_of(found.names, found.families, theme)
     labels = {n: f.fitted(spoken(n), SMALL, 96.0, most=2) for n in names}
     left = f.MARGIN + max(f.widest(part, SMALL) for part in labels.values()) + 16.0
-    right = f.MARGIN + 16.0 + max(text_width(spoken(n), SMALL) for n in names)
+    right = f.MARGIN + NAMED + max(text_width(spoken(n), SMALL) for n in names)
     wide = (DOUBLE * f.INCH - left - right - BETWEEN) / 2
     legend = f.key_rows(_keys(looks, theme), DOUBLE * f.INCH - 2 * f.MARGIN)
     head = f.MARGIN + TITLE + HEADS
@@ -132,7 +134,7 @@ def sweep(found: Sweeps, theme: Theme = LIGHT) -> Figure:
             continue
         ends = stack(given, theme, found.selection, {n: curves.middle[:, found.names.index(n)] for n in names}, looks)
         if column == len(found.found) - 1:
-            label_ends(given, theme, ends, wide, STACK)
+            label_ends(given, theme, ends, looks, (wide, STACK, wide))
         _own(given, theme, found, bar=True)
         y = head + STACK + 8.0
         for name in names:

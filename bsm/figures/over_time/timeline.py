@@ -15,6 +15,7 @@ from bsm.figures import frame as f
 from bsm.figures.labels import spoken, text_width
 from bsm.figures.numbers import many
 from bsm.figures.over_time.panels import Panel, dynamics_of
+from bsm.figures.over_time.path import Path, Place
 from bsm.figures.over_time.tracks import Tracks
 from bsm.figures.theme import HAIRLINE, HEAD, SMALL, Theme, dress, write
 
@@ -23,6 +24,8 @@ MOST_NARROW = 66.0  # widest panel of a phase without selections
 AWAY = 3.0  # between a heading and the edge of its panel
 LINE_STEP = SMALL * 1.2
 STRIP = 15.0  # height of the row of evidence marks
+INWARDS = 2.5  # between a step and the edge of its panel
+ALONE = 2.5  # half the width of what is drawn at a moment between gaps, in points
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,20 @@ class Axis:
         """The place of a moment, in points."""
         return self.edges[panel] + part * (self.edges[panel + 1] - self.edges[panel])
 
-    def along(self, tracks: Tracks) -> tuple[np.ndarray, list[int]]:
-        """Places along a path, and the moments whose values stand there."""
-        return np.array([self.at(i, u) for i, u, _ in tracks.path]), [k for _, _, k in tracks.path]
+    def along(self, run: Sequence[Place]) -> tuple[np.ndarray, list[int]]:
+        """Places along a run of a path, in points, and the moments whose values stand there.
+
+        A run of one moment is a short piece of line around it.
+        """
+        x, moments = np.array([self.at(i, u) for i, u, _ in run]), [k for _, _, k in run]
+        if x[-1] - x[0] > 2 * ALONE:
+            return x, moments
+        middle = min(max(x[-1], ALONE), self.wide - ALONE)
+        return np.array([middle - ALONE, middle + ALONE]), [moments[-1]] * 2
+
+    def end(self, path: Path) -> float:
+        """Where a path ends, in points."""
+        return self.at(*path.last[:2])
 
 
 def laid_out(panels: Sequence[Panel], wide: float) -> Axis:
@@ -133,6 +147,13 @@ def draw_phases(given: Axes, theme: Theme, axis: Axis) -> None:
             given.axvline(axis.at(i, panel.body), label="gate", **look)
 
 
+def draw_moments(given: Axes, theme: Theme, axis: Axis, tracks: Tracks) -> None:
+    """A tick under the axes at each moment that was computed."""
+    x = [axis.at(i, u) for i, u, _ in tracks.path.places]
+    look: dict[str, Any] = {"marker": 3, "markersize": 3.0, "markeredgewidth": 0.8, "linestyle": "none", "zorder": 8}
+    given.plot(x, [0.0] * len(x), color=theme.ink, clip_on=False, label="moments", **look)
+
+
 def draw_heads(given: Axes, theme: Theme, axis: Axis, top: float) -> None:
     """Name, kind and selections over each panel, `top` points over the axes."""
     high = _high(given)
@@ -146,24 +167,31 @@ def draw_heads(given: Axes, theme: Theme, axis: Axis, top: float) -> None:
 
 
 def draw_steps(given: Axes, theme: Theme, axis: Axis) -> None:
-    """Selections under each panel that has any: none, half and all of them, as far as there is room."""
+    """Selections under each panel that has any: none, half and all of them, as far as there is room.
+
+    Words lie inside their panel, so that the end of one phase and the start of the next can both be read.
+    """
     found = [(i, part) for i, panel in enumerate(axis.panels) if panel.selects for part in _parts(axis, i)]
-    given.set_xticks(
-        [axis.at(i, part * axis.panels[i].body) for i, part in found],
-        [_step(axis.panels[i], part) for i, part in found],
-    )
-    for label, (i, part) in zip(given.get_xticklabels(), found, strict=True):
-        label.set_horizontalalignment("left" if part == 0 and i else "right" if part == 1 else "center")
+    places = [axis.at(i, part * axis.panels[i].body) for i, part in found]
+    given.set_xticks(sorted(set(places)), labels=[""] * len(set(places)))
+    for x, (i, part) in zip(places, found, strict=True):
+        side, inwards = {0.0: ("left", INWARDS), 1.0: ("right", -INWARDS)}.get(part, ("center", 0.0))
+        look: dict[str, Any] = {"ha": side, "va": "top", "transform": given.get_xaxis_transform()}
+        write(given, theme, x + inwards, -5.0 / _high(given), _step(axis.panels[i], part), **look)
 
 
 def _parts(axis: Axis, panel: int) -> tuple[float, ...]:
+    """Those whose words leave room between each other."""
     wide = (axis.edges[panel + 1] - axis.edges[panel]) * axis.panels[panel].body
-    return (0.0, 0.5, 1.0) if wide > 75 else (0.0, 1.0) if wide > 40 else (1.0,)
+    none, half, all_ = (text_width(_step(axis.panels[panel], part), SMALL) for part in (0.0, 0.5, 1.0))
+    if max(none, all_) + half / 2 + INWARDS + AWAY < wide / 2:
+        return (0.0, 0.5, 1.0)
+    return (0.0, 1.0) if none + all_ + 2 * INWARDS + AWAY < wide else (1.0,)
 
 
 def _step(panel: Panel, part: float) -> str:
     if part == 0:
-        return "0"
+        return "+0" if panel.ahead else "0"
     if panel.certain or panel.ahead:
         return ("+" if panel.ahead else "") + f"{panel.n * part:,.4g}"
     return "n" if part == 1 else "½ n"

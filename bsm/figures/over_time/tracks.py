@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bsm.figures.numbers import IMPOSSIBLE
-from bsm.figures.over_time.panels import NOW, START, Mark, Panel, marks, panels_of, part_of, path
+from bsm.figures.over_time.panels import NOW, START, Mark, Panel, marks, panels_of, part_of
+from bsm.figures.over_time.path import Path, path
+from bsm.figures.over_time.readings import beside
 
 if TYPE_CHECKING:
     from bsm.inference.over_time.result import OverTime
@@ -37,10 +39,12 @@ class Tracks:
         names: motivations; with a ledger none_of_these is last.
         families: of every named motivation.
         panels: the phases, then what is to come.
-        path: (panel, place on it from 0 to 1, moment) along time: straight lines lead from each to the next.
+        path: where along time moments stand, and between which of them lines may be drawn.
         share: influence without any ledger, means; `credence`: given all rows of `subject`, means.
         share_odds, credence_odds: medians of log odds against `reference`, nats.
         about: dynamics, reading, phases, prior and more, as results have it.
+        draws: of parameters, over which means and bands are taken.
+        beside: means given all rows under other readings than that of `about`, each [moment, motivation].
     """
 
     model: str
@@ -48,15 +52,17 @@ class Tracks:
     families: Mapping[str, str]
     panels: tuple[Panel, ...]
     moments: tuple[str, ...]
-    path: tuple[tuple[int, float, int], ...]
+    path: Path
     share: Curves
     about: Mapping[str, Any]
     reference: str
+    draws: int
     share_odds: Curves | None = None
     subject: str | None = None
     credence: Curves | None = None
     credence_odds: Curves | None = None
     marks: tuple[Mark, ...] = ()
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def wanted(model: Model, parts: int = PARTS) -> list[str]:
@@ -111,10 +117,12 @@ def of_result(result: OverTime, subject: str | None = None, reference: str | Non
         share=_curves(data, "share"),
         about=about,
         reference=reference,
+        draws=len(draws),
         subject=subject,
         credence=_curves(data, "smoothed"),
         credence_odds=log_odds(draws, result.names.index(reference)),
         marks=marks(panels, rows),
+        beside=beside(result, subject),
     )
 
 
@@ -144,16 +152,24 @@ def _of_logs(logs: np.ndarray, reference: int) -> Curves:
 
 
 def _means(result: OverTime) -> dict[str, float]:
-    """Mean number of selections of each phase, from the steps of the moments that lie in it."""
-    found: dict[str, float] = {}
+    """Mean number of selections of each phase, from the steps of moments that lie in it; else from the model."""
+    found: dict[str, float] = {} if result.model is None else _prior_means(result.model)
     data = result.data
     for label, phase, step in zip(result.moments, data["phase"].values, data["step"].values, strict=True):
         part = part_of(label)
         if label in (str(phase), NOW):
             found[str(phase)] = float(step)
         elif part is not None and part > 0:
-            found.setdefault(str(phase), float(step) / part)
+            found[str(phase)] = float(step) / part
     return found
+
+
+def _prior_means(model: Model) -> dict[str, float]:
+    from bsm.inference.parameters import Space
+
+    space = Space.of(model.parameters)
+    theta = space.theta(space.prior_draws(1000 if space.names else 1, SEED))
+    return {p.name: float(theta.of(p.selections).mean()) for p in model.phases}
 
 
 def _ahead(result: OverTime) -> dict[str, float]:
@@ -201,5 +217,6 @@ def of_model(model: Model, reference: str | None = None, draws: int = DRAWS) -> 
         share=Curves(shares.mean(0), low, high),
         about={"dynamics": found.dynamics, "reading": found.reading, "phases": told},
         reference=reference,
+        draws=len(shares),
         share_odds=_of_logs(logs, names.index(reference)),
     )

@@ -54,14 +54,25 @@ ROWS: list[dict[str, Any]] = [
     {"id": "d", "phase": "deployment", "step": 3.0, "steps": 2, "k": 1.0, "n": 2.0},
     {"id": "e", "phase": None, "step": None, "steps": 1, "k": 1.0, "n": 5.0},
 ]
+PRIOR = (0.3, 0.2, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05)
 MEAN_N = {"before": 0.0, "training": 9.0, "audit": 0.0, "deployment": 6.0}
 
 
-def over_time(subjects: tuple[str, ...] = ("ai",), more: tuple[str, ...] = (), seed: int = 0) -> OverTime:
-    """A result with random numbers that agree with each other, in the form that inference gives."""
+def over_time(
+    subjects: tuple[str, ...] = ("ai",),
+    more: tuple[str, ...] = (),
+    seed: int = 0,
+    only: tuple[str, ...] | None = None,
+    beside: np.ndarray | None = None,
+) -> OverTime:
+    """A result with random numbers that agree with each other, in the form that inference gives.
+
+    Its moments are those that figures want and `more`, or `only` these; `beside` has probabilities of every motivation
+    under the reading hypothesis, the same at each moment.
+    """
     rng = np.random.default_rng(seed)
     model = phased()
-    names, moments = [*model.motivations, NONE], [*wanted(model, parts=4), *more]
+    names, moments = [*model.motivations, NONE], list(only or (*wanted(model, parts=4), *more))
     shape = (40, len(subjects), len(moments))
     draws = rng.dirichlet(np.ones(len(names)), shape)
     shares = rng.dirichlet(np.ones(len(names) - 1), shape[2:] + (40,)).transpose(1, 0, 2)
@@ -80,8 +91,12 @@ def over_time(subjects: tuple[str, ...] = ("ai",), more: tuple[str, ...] = (), s
         {"smoothed_probability": (("chain", "draw", *dims), draws[None])},
         coords={"chain": [0], "draw": np.arange(40), **coords},
     )
-    tree = xr.DataTree.from_dict({"/over_time": group, "/draws": drawn, "/sample_stats": xr.Dataset()})
-    tree.attrs["bsm"] = json.dumps(_about(model, subjects))
+    groups = {"/over_time": group, "/draws": drawn, "/sample_stats": xr.Dataset()}
+    if beside is not None:
+        same = np.broadcast_to(beside, (len(subjects), len(moments), len(names)))
+        groups["/hypothesis"] = xr.Dataset({"smoothed": (dims, same)}, coords=coords)
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs["bsm"] = json.dumps(_about(model, subjects) | {"readings_beside": ["hypothesis"] * (beside is not None)})
     return OverTime(tree)
 
 
@@ -96,7 +111,7 @@ def _step(moment: str) -> float:
         return 0.0
     if rest.endswith("%"):
         return MEAN_N[name] * float(rest[:-1]) / 100
-    return float(rest) if rest else MEAN_N[name]
+    return float(rest) if rest else (sum(MEAN_N.values()) if name == "now" else MEAN_N[name])
 
 
 def _about(model: Model, subjects: tuple[str, ...]) -> dict[str, Any]:
@@ -116,6 +131,7 @@ def _about(model: Model, subjects: tuple[str, ...]) -> dict[str, Any]:
             }
             for p in model.phases
         ],
+        "prior": {m: 0.95 * p for m, p in zip(model.motivations, PRIOR, strict=True)} | {NONE: 0.05},
         "none_of_these": "0.05",
         "families": {m: kinds[i % 3] for i, m in enumerate(model.motivations)},
         "subjects": {s: {"rows": ROWS} for s in subjects},

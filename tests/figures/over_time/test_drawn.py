@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
 
 from bsm.figures import problems
 from bsm.figures.numbers import interval, nats, probability
@@ -15,6 +17,7 @@ from bsm.figures.over_time.areas import apart, ceiling
 from bsm.figures.over_time.influence import influence
 from bsm.figures.over_time.looks import looks_of, stacked_in
 from bsm.figures.over_time.odds import edge, odds
+from bsm.figures.over_time.shades import lightness
 from bsm.figures.over_time.timeline import laid_out
 from bsm.figures.over_time.tracks import Tracks, of_model, of_result
 from bsm.figures.theme import THEMES
@@ -28,12 +31,14 @@ def tracks(name: str) -> Tracks:
         "softmax": lambda: of_model(phased("softmax_pg"), draws=3),
         "result": lambda: of_result(over_time()),
         "ahead": lambda: of_result(over_time(("a very long name of an AI, with words", "b"), ("deployment:+50",))),
+        "sparse": lambda: of_result(over_time(only=("training", "deployment:3", "deployment:+50"))),
+        "short": lambda: of_result(over_time(only=("start", "training:50%"))),
     }
     return made[name]()
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
-@pytest.mark.parametrize("name", ["model", "softmax", "result", "ahead"])
+@pytest.mark.parametrize("name", ["model", "softmax", "result", "ahead", "sparse", "short"])
 @pytest.mark.parametrize("draw", [influence, odds])
 def test_nothing_overlaps_is_cut_or_too_small(draw, name, theme):
     assert problems(draw(tracks(name), theme)) == []
@@ -41,7 +46,8 @@ def test_nothing_overlaps_is_cut_or_too_small(draw, name, theme):
 
 def layers(axes) -> dict[str, np.ndarray]:
     """Lower and upper edges of stacked areas: label -> corners of its outline."""
-    return {c.get_label(): c.get_paths()[0].vertices for c in axes.collections if not c.get_label().startswith("_")}
+    named = [c for c in axes.collections if not c.get_label().startswith("_")]
+    return {c.get_label(): c.get_paths()[0].vertices for c in named}
 
 
 def heights(corners: np.ndarray, x: float) -> float:
@@ -83,7 +89,8 @@ def test_rows_have_the_mean_its_band_and_its_number_at_the_end():
     figure = influence(found)
     order = stacked_in(found.names, found.families)
     assert len(rows(figure)) == len(order)
-    x_moments = [k for _, _, k in found.path]
+    (run,) = found.path.runs
+    x_moments = [k for _, _, k in run]
     for name, axes in zip(order, rows(figure), strict=True):
         m = found.names.index(name)
         line = next(one for one in axes.lines if one.get_label() == "middle")
@@ -129,7 +136,7 @@ def test_odds_are_drawn_to_the_edge_and_told_in_full():
     for name, axes in zip(names, rows(figure), strict=True):
         m = found.names.index(name)
         line = next(one for one in axes.lines if one.get_label() == "middle")
-        wanted = found.share_odds.middle[[k for _, _, k in found.path], m]
+        wanted = found.share_odds.middle[[k for _, _, k in found.path.runs[0]], m]
         np.testing.assert_allclose(line.get_ydata(), np.clip(wanted, -limit, limit))
         ends = [float(p[-1, m]) for p in (found.share_odds.middle, found.share_odds.low, found.share_odds.high)]
         wide = f"{nats(ends[0])} ({nats(ends[1])} to {nats(ends[2])})"
@@ -166,13 +173,39 @@ def test_captions_say_what_the_figure_rests_on(caption):
     assert "None of these is no part of shares" in caption(tracks("model"))
 
 
-def test_families_have_one_colour_and_their_members_tints():
+def test_families_have_one_colour_and_their_members_shades():
     families = {"a": "schemer", "b": "kludge", "c": "schemer"}
     looks = looks_of(["a", "b", "c", NONE], families, THEMES["light"])
     assert looks["a"].line == looks["c"].line == THEMES["light"].series(0).color
     assert looks["b"].line == THEMES["light"].series(1).color
-    assert looks["a"].fill != looks["c"].fill
     assert stacked_in(["a", "b", "c", NONE], families) == ["a", "c", "b", NONE]
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+@pytest.mark.parametrize("members", [(1, 2, 1, 1, 2), (2, 2, 2, 2, 2, 2, 2), (3, 1, 5)])
+def test_layers_that_may_touch_are_told_apart(theme, members):
+    families = {f"{f}{m}": str(f) for f, count in enumerate(members) for m in range(count)}
+    names = list(families)
+    looks = looks_of(names, families, theme)
+    for a, b in pairwise(stacked_in(names, families)):
+        light = abs(lightness(looks[a].fill) - lightness(looks[b].fill))
+        if looks[a].family == looks[b].family:
+            assert light >= (12 if members != (3, 1, 5) else 4)
+            assert looks[a].hatch != looks[b].hatch
+        elif theme.name == "grey":
+            assert looks[a].hatch != looks[b].hatch
+    for look in looks.values():
+        assert abs(lightness(look.fill) - lightness(theme.background)) >= 12
+
+
+def test_names_where_a_stack_ends_stand_beside_what_their_layer_looks_like():
+    found = tracks("model")
+    figure = influence(found)
+    looks = looks_of(found.names, found.families, THEMES["light"])
+    boxes = [p for p in stacks(figure)[0].patches if isinstance(p, Rectangle) and p.get_zorder() == 9]
+    assert [to_hex(box.get_facecolor()) for box in boxes] == [
+        looks[n].fill for n in stacked_in(found.names, found.families)
+    ]
 
 
 def test_labels_keep_apart_and_in_order():

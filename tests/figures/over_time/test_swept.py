@@ -92,7 +92,13 @@ def test_what_a_dynamics_refuses_is_told_in_its_column():
 def test_the_caption_of_a_sweep_names_what_it_rests_on():
     told = captions.sweep(swept())
     low, high = swept().own
-    for words in (f"{low:.3g} to {high:.3g}", "Reading: hypothesis", "replicator in this one", captions.SOFTMAX):
+    for words in (
+        f"{low:.3g} to {high:.3g}",
+        "Reading: hypothesis",
+        "replicator in this one",
+        "(8 draws)",
+        captions.SOFTMAX,
+    ):
         assert words in told
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from bsm.figures.over_time.panels import Panel, marks, path
+from bsm.figures.over_time.panels import Panel, marks
+from bsm.figures.over_time.path import path
+from bsm.figures.over_time.spread import even_draws
 from bsm.figures.over_time.tracks import log_odds, of_model, of_result, selecting_phases, wanted
 from bsm.inference.over_time.asked import asked
 from bsm.inference.parameters import Space
@@ -77,7 +79,9 @@ def test_a_path_jumps_at_gates_and_nowhere_else():
     moments = ["start", "one:50%", "one", "look", "two:1", "two:100%", "two"]
     body = PANELS[2].body
     assert body < 1
-    assert path(PANELS, moments) == (
+    found = path(PANELS, moments)
+    (run,) = found.runs
+    assert run == (
         (0, 0.0, 0),
         (0, 0.5, 1),
         (0, 1.0, 2),
@@ -91,12 +95,78 @@ def test_a_path_jumps_at_gates_and_nowhere_else():
         (2, body, 6),
         (2, 1.0, 6),
     )
+    assert [k for _, _, k in found.places] == list(range(7))
 
 
 def test_now_is_the_end_and_what_is_to_come_starts_from_there():
     ahead = (*PANELS, Panel("one", "to come", "10", "1", "replicator", 10.0, ahead=True))
     found = path(ahead, ["start", "now", "one:+5", "one:+10"])
-    assert found[-3:] == ((3, 0.0, 1), (3, 0.5, 2), (3, 1.0, 3))
+    assert found.runs[-1][-3:] == ((3, 0.0, 1), (3, 0.5, 2), (3, 1.0, 3))
+    assert found.last == (3, 1.0, 3)
+
+
+STILL = Panel("still", "other", "0", "1", "replicator", 0.0)
+PLAIN = Panel("plain", "rl", "10", "1", "replicator", 10.0)
+LOOK = PANELS[1]
+AHEAD = Panel("plain", "to come", "5", "1", "replicator", 5.0, ahead=True)
+
+
+@pytest.mark.parametrize(
+    ("panels", "moments", "runs"),
+    [
+        # nothing is known after the last moment, nor past a gate, nor before the first
+        ((PLAIN, LOOK, PLAIN), ["plain:5"], [[(0, 0.5, 0)]]),
+        ((PLAIN, LOOK), ["start", "plain"], [[(0, 0.0, 0), (0, 1.0, 1)]]),
+        ((PANELS[0], LOOK, PANELS[2]), ["one", "two:2"], [[(0, 1.0, 0)], [(2, 0.42, 1)]]),
+        # a gate inside a phase that selects is crossed only from right before it
+        ((PANELS[2],), ["start", "two:2", "two"], [[(0, 0.0, 0), (0, 0.42, 1)], [(0, 0.84, 2), (0, 1.0, 2)]]),
+        # a phase without selections and gates changes nothing, but it does not end a line
+        ((STILL, PLAIN), ["start", "plain:5"], [[(0, 0.0, 0), (0, 1.0, 0), (1, 0.0, 0), (1, 0.5, 1)]]),
+        ((PLAIN, STILL), ["plain"], [[(0, 1.0, 0)]]),
+        # all selections of a phase without gates are its end
+        ((PLAIN, AHEAD), ["plain:10", "plain:+5"], [[(0, 1.0, 0), (1, 0.0, 0), (1, 1.0, 1)]]),
+        # what is to come hangs on now alone
+        ((PLAIN, AHEAD), ["plain:5", "plain:+5"], [[(0, 0.5, 0)], [(1, 1.0, 1)]]),
+    ],
+)
+def test_lines_lead_only_between_computed_moments(panels, moments, runs):
+    found = path(panels, moments)
+    assert [list(run) for run in found.runs] == [[(i, pytest.approx(u), k) for i, u, k in run] for run in runs]
+    assert sorted(k for _, _, k in found.places) == list(range(len(moments)))
+    assert found.last[2] == len(moments) - 1
+
+
+def test_steps_in_a_phase_of_uncertain_length_stand_along_its_mean():
+    model = phased()
+    found = of_result(replace(over_time(only=("start", "training:5")), model=model))
+    space = Space.of(model.parameters)
+    mean = float(space.theta(space.prior_draws(4000, 1)).of(model.phases[1].selections).mean())
+    assert found.panels[1].n == pytest.approx(mean, rel=0.1)
+    assert found.path.last[1] == pytest.approx(5 / mean, rel=0.1)
+    alone = of_result(over_time(only=("start", "training:5")))  # a file without its model
+    assert alone.panels[1].n == pytest.approx(60**0.5)
+
+
+def test_even_draws_meet_the_prior_better_than_as_many_random_ones():
+    space = Space.of(phased().parameters)
+    far = space.prior_draws(200_000, 99)
+    level = far.quantile(0.7, 0)
+
+    def rare(z):
+        return float((z > level).all(1).double().mean())
+
+    errors = {
+        name: np.mean([abs(rare(draw(seed)) - rare(far)) for seed in range(20)])
+        for name, draw in {
+            "even": lambda s: even_draws(space, 64, s),
+            "random": lambda s: space.prior_draws(64, s),
+        }.items()
+    }
+    assert errors["even"] < 0.6 * errors["random"]
+    assert torch.equal(even_draws(space, 8, 1), even_draws(space, 8, 1))
+    many = even_draws(space, 1024, 3)
+    np.testing.assert_allclose(many.mean(0), far.mean(0), atol=0.02)
+    np.testing.assert_allclose(many.std(0), far.std(0), rtol=0.05)
 
 
 def test_rows_stand_where_they_were_seen():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,8 @@ def ask(
     from bsm.inference.ask import ask as answer_to
 
     answer = answer_to(found, target, seen, do, **more)
+    if seen:
+        answer = replace(answer, prior=answer_to(found, target, {}, do, **more).probabilities)
     if not as_json:
         click.echo(str(answer))
         return
@@ -73,6 +76,8 @@ def ask(
             "high": answer.high,
             "log_evidence": answer.log_evidence,
             "draws": answer.draws,
+            "prior": answer.prior,
+            "before_phases": answer.before,
         }
     )
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bsm.evidence.episodes import Episodes, Event, given_report
 from bsm.evidence.free_selected import log_selected_rows
+from bsm.evidence.lattice import Coarse
 from bsm.evidence.likelihood import Counts, effective_n, judged, log_beta_binomial, log_second_margin
 from bsm.motives.compile import Behaviour
 from bsm.motives.theta import Theta
@@ -53,7 +54,8 @@ class FreeBehaviour:
     def __init__(self, episodes: Episodes, behaviour: Behaviour) -> None:
         self.episodes = episodes
         self.behaviour = behaviour
-        self.notes: list[str] = []
+        self._notes: list[str] = []
+        self._coarse = Coarse()
         self._interpolants: dict[tuple[int, ...], list[Interpolant]] = {}
         self.nodes = self._observed_nodes()
         self.sizes = [len(episodes.model.nodes[n].states) for n in self.nodes]
@@ -165,7 +167,7 @@ class FreeBehaviour:
         For a normal factor the trapezoid rule is then off by 2 exp(-2 pi^2), about 5e-9; the widths are rough, so
         some of that is slack.
         """
-        narrowest = min(float(self._widths(list(m.rows), counts).min()) for m in margins)
+        narrowest = min(self._widths_of(margins, counts))
         sd = self.episodes.model.variant_sd
         if sd is not None:  # the shift is on the lattice too; far narrower than a likelihood it hardly matters
             narrowest = min(narrowest, max(float(theta.of(sd).min()), 0.15 * narrowest))
@@ -175,8 +177,11 @@ class FreeBehaviour:
         shifts = 8 * self._largest_shift(theta)
         least = max(widest / MOST_POINTS, math.sqrt(widest * shifts / MOST_PRODUCTS))
         if least > 1.5 * wanted:
-            self._note("some counts are so sharp that the lattice of log-odds is coarser than they deserve")
+            self._coarse.meets([r for m in margins for r in m.rows], self._widths_of(margins, counts), least, wanted)
         return max(wanted, least)
+
+    def _widths_of(self, margins: list[Margin], counts: Counts) -> list[float]:
+        return [w for m in margins for w in self._widths(list(m.rows), counts).tolist()]
 
     def _log_shift(self, theta: Theta, step: float, reach: int) -> Tensor:
         """log weight of each lattice shift, [draw, shift], summing to one."""
@@ -283,9 +288,13 @@ class FreeBehaviour:
         weights = (log_yes[:, None] + log_no[None, :]).reshape(-1)
         return torch.logsumexp(log_rows.sum(-1) + weights, dim=-1)
 
+    @property
+    def notes(self) -> list[str]:
+        return [*self._notes, *self._coarse.note(self.episodes.rows)]
+
     def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+        if text not in self._notes:
+            self._notes.append(text)
 
 
 def _unjudged(k: Tensor, n: Tensor, fpr: Tensor, fnr: Tensor) -> Tensor:

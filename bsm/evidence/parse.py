@@ -33,6 +33,7 @@ def parse(records: Iterable[Cells], model: Model) -> Parsed:
     reader = RowReader(model)
     parsed = Parsed(parameters=reader.quantities.parameters)
     for cells in records:
+        known = len(cells.problems.found)
         for column in REQUIRED:
             cells.required(column)
         name = cells.one_of("observation", model.observations, "an observation of the model")
@@ -42,7 +43,8 @@ def parse(records: Iterable[Cells], model: Model) -> Parsed:
             parsed.base_rates.append(base_rate(cells))
             continue
         worth, row = reader.read(cells)
-        parsed.counted.append(reader.counted(row, usable=worth is not None))
+        if len(cells.problems.found) == known:  # else what is wrong may be what tells its episodes from others
+            parsed.counted.append(reader.counted(row, usable=worth is not None))
         if worth is None:
             interval_given = bool(cells.text("ci_low") or cells.text("ci_high"))
             parsed.unusable[cells.line] = NO_TRIALS + (NO_WIDTH if interval_given else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from bsm.engine import TooLarge, compile
 from bsm.engine.contraction import default_limit
 from bsm.graph import Role
 from bsm.inference.parameters import Space
-from bsm.motives.network import to_network
+from bsm.motives.network import MOTIVATION, to_network
 from bsm.network.surgery import intervene
 from bsm.network.tables import Network
 from bsm.spec.model import Model
@@ -30,7 +30,8 @@ class Answer:
     `probabilities` maps states to probabilities that sum to one; for several targets the keys are tuples.
     Where the model has uncertain parameters these are averages over their prior given the evidence, `low` and
     `high` the central 90 % of the values over parameters, and `draws` how many were used; otherwise low and high
-    equal the probability. `log_evidence` is log P(given | do) in nats.
+    equal the probability. `log_evidence` is log P(given | do) in nats. `prior` is P(target | do), without what is
+    given, where somebody has asked for it too. `before` names the phases of selection before which all of this holds.
     """
 
     target: tuple[str, ...]
@@ -41,6 +42,8 @@ class Answer:
     high: Mapping[object, float]
     log_evidence: float
     draws: int
+    prior: Mapping[object, float] | None = None
+    before: tuple[str, ...] = ()
 
     def __getitem__(self, state: object) -> float:
         return self.probabilities[state]
@@ -49,14 +52,24 @@ class Answer:
         lines = [f"P({', '.join(self.target)}{self._condition()})"]
         for state, p in self.probabilities.items():
             band = f"   [{self.low[state]:.4f}, {self.high[state]:.4f}]" if self.draws > 1 else ""
-            lines.append(f"  {state if isinstance(state, str) else ', '.join(state)!s:<28} {p:.6f}{band}")  # type: ignore[arg-type]
+            prior = "" if self.prior is None else f"   prior {self.prior[state]:.6f}"
+            lines.append(f"  {state if isinstance(state, str) else ', '.join(state)!s:<28} {p:.6f}{band}{prior}")  # type: ignore[arg-type]
         if self.draws > 1:
             lines.append(f"  (mean and central 90 % over {self.draws} draws of the uncertain parameters)")
+        if self.prior is not None:
+            beside = " | " + ", ".join(self._done()) if self.do else ""
+            lines.append(f"  (prior: P({', '.join(self.target)}{beside}), without what is given)")
+        if self.before:
+            lines.append(f"  (before any phase: selection in {', '.join(self.before)} is no part of it;")
+            lines.append("   `bsm at` gives motivations at moments)")
         return "\n".join(lines)
 
     def _condition(self) -> str:
-        parts = [f"{n}={s}" for n, s in self.given.items()] + [f"do({n}={s})" for n, s in self.do.items()]
+        parts = [f"{n}={s}" for n, s in self.given.items()] + self._done()
         return " | " + ", ".join(parts) if parts else ""
+
+    def _done(self) -> list[str]:
+        return [f"do({n}={s})" for n, s in self.do.items()]
 
 
 def ask(
@@ -102,7 +115,19 @@ def ask(
     cut = intervene(network, do) if do else network
     query = compile(cut, asked, tuple(given), expected_rows=1)
     probabilities, log_evidence = query.drawn([given])
-    return _answer(cut, asked, given, do, probabilities[:, 0], log_evidence[:, 0], count)
+    found = _answer(cut, asked, given, do, probabilities[:, 0], log_evidence[:, 0], count)
+    before = tuple(p.name for p in model.with_overlay(overlay).phases if p.selections != 0.0 or p.gates)
+    return replace(found, before=before if _chosen(cut, (*asked, *given), known=(*given, *do)) else ())
+
+
+def _chosen(network: Network, names: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether it matters to any of these who chooses: the motivation is not known, and one of them or its cause."""
+    seen, left = set[str](), list(names)
+    while left:
+        if (name := left.pop()) not in seen:
+            seen.add(name)
+            left += network.tables[name].parents
+    return MOTIVATION in seen and MOTIVATION not in known
 
 
 def aliases(model: Model) -> Callable[[str], str]:

@@ -77,12 +77,26 @@ def _explain(kind: str, message: str, given: object, place: Place, root: type[Ba
         part = _part_at(root, place)
         keys_text = f" with {listed(_keys(part), 40)}" if part else ""
         return f"{shown} is given; a mapping{keys_text} is accepted; check the indentation"
+    if kind == "list_type" and isinstance(given, dict) and (part := _part_at(root, (*place, 0))):
+        return f"{shown} is given; {_list_of(part, given)}"
     if kind in ("enum", "literal_error"):
         accepted = message.removeprefix("Input should be ").replace("'", "").replace(" or ", ", ").split(", ")
         return f"{shown} is given; accepted is {', '.join(accepted)}{near(str(given), accepted) or '; change it'}"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     return f"{shown} is given; {_WRONG_KIND.get(kind, message)}"
+
+
+def _list_of(part: type[BaseModel], given: dict) -> str:
+    """What is accepted where a list of mappings is, and the remedy that fits what is given."""
+    keys = _keys(part)
+    if given and set(given) <= set(keys):
+        return "a list is accepted; write [ ] around it"
+    needed = [field.alias or name for name, field in part.model_fields.items() if field.is_required()]
+    form = ", ".join(f"{key}: ..." for key in needed or keys[:1])
+    return (
+        f"a list is accepted, of mappings with {listed(keys, 40)} is accepted; write one entry for each: [{{{form}}}]"
+    )
 
 
 # --- which keys are accepted at a place ------------------------------------------------------------------

@@ -93,11 +93,15 @@ def _time(tracks: Tracks) -> str:
     uncertain = " (where n is uncertain, along the part of it that is past in every draw)" if any(
         p.selects and not p.certain for p in tracks.panels
     ) else ""  # fmt: skip
-    gaps = " Gaps: what happens there was not computed." if _has_gaps(tracks) else ""
+    joined = ", with straight lines in between"
+    if _has_gaps(tracks):
+        joined = (
+            "; straight lines lead to the next where nothing uncomputed lies in between, elsewhere nothing is drawn"
+        )
     return (
         f"t runs from the start to the end of {tracks.panels[-1].name}{' to come' * tracks.panels[-1].ahead}, linearly "
         f"within each phase{uncertain}. {many(len(tracks.path.places), 'moment was', 'moments were')} computed (ticks "
-        f"and dots), with straight lines in between.{gaps} Names and numbers where lines end are those at "
+        f"and dots){joined}. Names and numbers where lines end are those at "
         f"{tracks.moments[tracks.path.last[2]]}, the last of them."
     )
 

@@ -71,10 +71,11 @@ def test_names_and_numbers_stand_at_the_last_computed_moment():
 @pytest.mark.parametrize("caption", [captions.influence, captions.odds])
 def test_captions_tell_of_gaps_where_there_are_any(caption):
     sparse = caption(of_result(over_time(only=SPARSE)))
-    assert "3 moments were computed (ticks and dots), with straight lines in between. Gaps:" in sparse
+    assert "3 moments were computed (ticks and dots); straight lines" in sparse
+    assert "elsewhere nothing is drawn" in sparse
     assert "those at deployment:+50, the last of them" in sparse
     full = caption(of_result(over_time()))
-    assert "Gaps" not in full
+    assert "elsewhere nothing is drawn" not in full
     assert "40 equal-weight draws" in full
     assert "(7 draws)" in caption(of_model(phased(), draws=7))
 

@@ -42,7 +42,8 @@ class Setting:
 class ChoicesOverTime:
     """The headline (probability of some motivations together) at one moment, under every setting that was tried.
 
-    A headline that moves by more than `limit` across settings is not determined.
+    A headline whose mean moves by more than `limit` across settings is not determined. It is determined only where
+    every setting of the model was tried: `left_out` names those that were not, and those that could not be computed.
     """
 
     model: str
@@ -50,6 +51,7 @@ class ChoicesOverTime:
     at: str
     headline: tuple[str, ...]
     settings: tuple[Setting, ...]
+    left_out: tuple[str, ...] = ()
     limit: float = LIMIT
 
     @property
@@ -60,7 +62,7 @@ class ChoicesOverTime:
 
     @property
     def determined(self) -> bool:
-        return self.spread <= self.limit
+        return self.spread <= self.limit and not self.left_out
 
     def table(self) -> pd.DataFrame:
         """One row per setting."""
@@ -70,16 +72,23 @@ class ChoicesOverTime:
 
     def __str__(self) -> str:
         found = [s.headline for s in self.settings if s.headline is not None]
-        verdict = "determined" if self.determined else "NOT DETERMINED"
         wide = max(len(s.name) for s in self.settings)
         lines = [
-            f"{' + '.join(self.headline)} at {self.at}, {self.subject}: {verdict}, {min(found):.2f} to "
-            f"{max(found):.2f} across settings that can be defended"
+            f"{' + '.join(self.headline)} at {self.at}, {self.subject}: {self._verdict()}; means from {min(found):.2f} "
+            f"to {max(found):.2f} across {len(found)} of the {len(found) + len(self.left_out)} settings that can be "
+            "defended"
         ]
         for s in self.settings:
             told = s.note if s.headline is None else f"{s.headline:.3f} [{s.low:.3f}, {s.high:.3f}]"
             lines.append(f"  {s.name:<{wide}}  {told}")
         return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        if self.determined:
+            return "determined"
+        if self.spread > self.limit:
+            return "NOT DETERMINED"
+        return f"moved by {self.spread:.2f} so far, not all settings computed"
 
 
 def choices_over_time(
@@ -120,15 +129,18 @@ def choices_over_time(
         *_other_dynamics(model, own),
         *((v.name, v.about, v.why, v.model, v.evidence) for v in variations(model, own)),
     ]
+    names = [one[0] for one in tried]
     if only is not None:
-        if unknown := set(only) - {one[0] for one in tried}:
-            raise SpecError(f"no setting {sorted(unknown)}; there are {[one[0] for one in tried[1:]]}")
+        if unknown := set(only) - set(names):
+            raise SpecError(f"no setting {sorted(unknown)}; there are {names[1:]}")
         tried = [tried[0], *(one for one in tried if one[0] in only)]
     tasks = [(*one, lead, model.headline.motivations, at, seed, draws) for one in tried]
     found = side_by_side(_setting, tasks, workers, "choices" if progress else None)
     if found[0].headline is None:
         raise SpecError(f"as declared: {found[0].note}")
-    return ChoicesOverTime(model.name, lead, at, model.headline.motivations, tuple(found))
+    computed = {s.name for s in found if s.headline is not None}
+    left_out = tuple(name for name in names if name not in computed)
+    return ChoicesOverTime(model.name, lead, at, model.headline.motivations, tuple(found), left_out)
 
 
 def _other_dynamics(model: Model, evidence: Evidence) -> list[tuple[str, str, str, Model, Evidence]]:

@@ -57,14 +57,22 @@ def test_every_setting_is_a_posterior_of_its_own(asked: tuple[Model, Evidence]) 
     assert of["independent"].headline != pytest.approx(of["as declared"].headline, abs=1e-6)
     numbers = [s.headline for s in found.settings if s.headline is not None]
     assert found.spread == pytest.approx(max(numbers) - min(numbers))
-    assert found.determined == (found.spread <= 0.3)
-    assert ("NOT DETERMINED" in str(found)) == (not found.determined)
+    failed = [s.name for s in found.settings if s.headline is None]
+    assert list(found.left_out) == failed
+    assert found.determined == (found.spread <= 0.3 and not failed)
+    assert replace(found, left_out=(), limit=found.spread).determined
+    assert ": determined; means from" in str(replace(found, left_out=(), limit=found.spread))
+    assert "NOT DETERMINED" in str(replace(found, limit=found.spread - 1e-9))
     assert list(found.table()["name"]) == [s.name for s in found.settings]
 
 
 def test_some_settings_alone(asked: tuple[Model, Evidence]) -> None:
     found = choices_over_time(*asked, at="last", only=["independent"])
     assert [s.name for s in found.settings] == ["as declared", "independent"]
+    assert "dynamics softmax_pg" in found.left_out
+    assert not found.determined
+    assert "across 2 of the 5 settings" in str(found)
+    assert "not all settings computed" in str(replace(found, limit=1.0))
     with pytest.raises(SpecError, match=r"no setting \['unheard'\]; there are \['dynamics softmax_pg'"):
         choices_over_time(*asked, only=["unheard"])
 

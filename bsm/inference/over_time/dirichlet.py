@@ -2,20 +2,26 @@
 
 Shares of one AI at different moments are tied by common quantiles: s(t) is proportional to gamma variates of shape
 alpha w(t) at the same quantile for each pattern, so that at every moment they are Dirichlet(alpha w(t)), and a pattern
-that is strong in an AI for its share stays so. Integrated over quasi-random quantiles, the same for all draws.
+that is strong in an AI for its share stays so. They are integrated out at weighted points of these quantiles, which
+are moved to where the rows say that they are (`points`): the same points at every moment, others in every draw of
+parameters, so that their errors average out over draws. The error that is left is part of the answer.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from bsm.evidence.episodes import Rates
+from bsm.evidence.episodes import Episodes, Rates
+from bsm.evidence.likelihood import Counts
 from bsm.inference.over_time.emissions import repeated
+from bsm.inference.over_time.episode_counts import Items, fitted
+from bsm.inference.over_time.gammas import OwnShares
 from bsm.inference.over_time.mixture import Mixture, mixed, seen_at
+from bsm.inference.over_time.points import Points, adapted, begun
 from bsm.inference.over_time.shares import place
 from bsm.inference.over_time.weights import Smooth, Weights
 from bsm.motives.compile import references
@@ -24,8 +30,11 @@ from bsm.motives.course.logs import log_of, log_sum
 from bsm.motives.theta import Theta
 from bsm.spec.model import SpecError
 
-POINTS = 256
-TINY = 1e-290  # a gamma quantile below is taken from the first term of its logarithm
+TOTAL = 32_768  # points of all draws that are weighed together
+MOST, FEWEST = 16_384, 128  # points of a draw
+FITS = 4  # fitted counts of episodes from which the points of a draw begin
+AT_ONCE = 2_000_000  # numbers in the rates of all rows at points
+FARTHEST = 30.0  # nats by which shares at two moments are told apart in a fit
 
 
 class Dirichlet(Mixture):
@@ -46,73 +55,126 @@ class Dirichlet(Mixture):
 
     def weights(self, theta: Theta) -> Weights:
         """What draws weigh at every target."""
-        if torch.is_grad_enabled() and any(v.requires_grad for v in theta.values.values()):
+        if self.emissions is None or (torch.is_grad_enabled() and any(v.requires_grad for v in theta.values.values())):
             return super().weights(theta)
         return self._integrated(self.course(theta), theta)[0]
 
     def weights_and_smooth(self, theta: Theta) -> tuple[Weights, Smooth]:
         """What draws weigh, and the mean shares of this AI at every asked moment given all rows."""
-        found, given = self._integrated(self.course(theta), theta)
-        course, draws = self.course(theta), len(found.named)
-        plain = super().weights_and_smooth(theta)[1]
-        shares = []
+        weights, plain = super().weights_and_smooth(theta)
+        if self.emissions is None:
+            return weights, plain
+        course = self.course(theta)
+        found, points, own, told = self._integrated(course, theta)
+        given, shares = (points.log_weight + told).nan_to_num(nan=-torch.inf), []
+        given = torch.where((given > -torch.inf).any(0), given, points.log_weight).softmax(0)
         for a, one in enumerate(self.asked):
             log_w = plain.named[:, a].log() if one.ahead else course.log_shares(place(course, one))
-            own = self._own(log_w.expand(draws, -1), theta)
-            shares.append((given[..., None] * own.exp()).sum(0))
+            shares.append((given[..., None] * own.log_at(log_w).exp()).sum(0))
         return found, Smooth(torch.stack(shares, 1), plain.gain)
 
-    def _integrated(self, course: Course, theta: Theta) -> tuple[Weights, Tensor]:
-        """Weights, and P(point | all rows) at each draw, [point, draw]."""
+    def _integrated(self, course: Course, theta: Theta) -> tuple[Weights, Points, OwnShares, Tensor]:
+        """Weights; the points, their shares, and what all rows say at each, [point, draw] nats."""
         plain = self._weights(course, theta, told=False)
         draws = len(plain.named)
-        rows = tuple(part.reshape(POINTS, draws, -1) for part in self._rows_at_points(course, theta, draws))
-        named, last = [], torch.zeros(POINTS, draws, dtype=torch.float64)
-        for t, one in enumerate(self._targets()):
-            before, past = self._before(course, one)
-            last = self._told_by((rows[0], rows[1]), before, past).expand(POINTS, draws)
-            own = self._own(course.log_shares(place(course, one)).expand(draws, -1), theta)
-            value = log_sum(last[..., None] + own, 0) - math.log(POINTS)
+        targets = self._targets()
+        points, own, rows = self._points(course, theta, draws)
+        named, errors, effective, told = [], [], [], torch.zeros(1, draws, dtype=torch.float64)
+        for t, one in enumerate(targets):
+            told = self._told_by(rows, *self._before(course, one)).expand(len(points.score), draws)
+            log_own = own.log_at(course.log_shares(place(course, one)))
+            value = log_sum((points.log_weight + told)[..., None] + log_own, 0)
             named.append(value + log_sum(plain.named[:, t])[:, None])
-        return plain._replace(named=torch.stack(named, 1)), torch.softmax(last, 0).nan_to_num(0.0)
+            errors.append(points.error(told))
+            effective.append(points.effective(told))
+        values, error, number = (torch.stack(part, 1) for part in (named, errors, effective))
+        return plain._replace(named=values, error=error, points=number), points, own, told
 
-    def _rows_at_points(self, course: Course, theta: Theta, draws: int) -> tuple[Tensor, Tensor]:
-        """Nats of the rows of each moment, and of a step of selection there, at every point, [point x draw, moment]."""
-        if self.emissions is None:
-            nothing = torch.zeros(POINTS * draws, 0, dtype=torch.float64)
-            return nothing, nothing
-        shares = [self._own(course.log_shares(seen_at(course, s)).expand(draws, -1), theta).exp() for s in self.moments]
-        by_row = torch.stack(shares, 2)[:, :, self._moment_of_row].flatten(0, 1)
-        rates = [_tiled(self.emissions.rates(m, theta), draws) for m in self.names]
-        return self.emissions.read(mixed(by_row, rates, self.emissions.seconds), repeated(theta, POINTS, draws))
+    # --- points of shares ------------------------------------------------------------------------------------
 
-    def _own(self, log_w: Tensor, theta: Theta) -> Tensor:
-        """Log shares of an AI at the points, [point, draw, m], for shares of the course [draw, m]."""
+    def _points(self, course: Course, theta: Theta, draws: int) -> tuple[Points, OwnShares, tuple[Tensor, Tensor]]:
+        """Points moved to where all rows are likely, their shares, and what the rows of each moment say there.
+
+        That is nats of their counts, and of a step of selection, [point, draw, moment] each.
+        """
+        assert self.emissions is not None
+        rates = [self.emissions.rates(m, theta) for m in self.names]
+        log_w = [course.log_shares(seen_at(course, s)).expand(draws, -1) for s in self.moments]
+        before, past = self._before(course, self._targets()[-1])
+        alpha = self._alpha(theta)
+        latest: list[tuple[OwnShares, tuple[Tensor, Tensor]]] = []
+
+        def told(score: Tensor) -> Tensor:
+            own = OwnShares(score, alpha)
+            latest[:] = [(own, self._rows_at(own, log_w, rates, theta))]
+            return self._told_by(latest[0][1], before, past).expand(score.shape[:2])
+
+        main = self._main(theta)
+        shape = alpha[:, None] * log_w[main].detach().exp()
+        counts, worth = fitted(self._items(rates, theta, log_w, main), shape, FITS)
+        count = 1 << (min(MOST, max(FEWEST, TOTAL // draws)).bit_length() - 1)
+        points = adapted(begun(shape, counts, worth), told, count)
+        return points, *latest[0]
+
+    def _rows_at(
+        self, own: OwnShares, log_w: Sequence[Tensor], rates: Sequence[Rates], theta: Theta
+    ) -> tuple[Tensor, Tensor]:
+        """Nats of the rows of each moment, and of a step of selection there, [point, draw, moment]."""
+        assert self.emissions is not None
+        draws, of_row = own.score.shape[1], self._moment_of_row
+        shares = torch.stack([own.log_at(w).exp() for w in log_w], 2)  # [point, draw, moment, m]
+        found = []
+        for part in shares.split(max(1, AT_ONCE // (draws * len(of_row) * len(self.names)))):
+            tiled = [_tiled(r, draws, len(part)) for r in rates]
+            every = mixed(part[:, :, of_row].flatten(0, 1), tiled, self.emissions.seconds)
+            read = self.emissions.read(every, repeated(theta, len(part), draws))
+            found.append([one.reshape(len(part), draws, -1) for one in read])
+        counts, selected = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return counts, selected
+
+    def _alpha(self, theta: Theta) -> Tensor:
         assert self.model.alpha is not None
-        shape = theta.of(self.model.alpha).detach()[:, None] * log_w.detach().exp()
-        log_g = log_gamma_quantile(shape, self._points[:, None])
-        return log_g - log_sum(log_g)[..., None]
+        return theta.of(self.model.alpha).detach()
+
+    # --- where to begin --------------------------------------------------------------------------------------
 
     @cached_property
-    def _points(self) -> Tensor:
-        """Quasi-random quantiles, [point, m]."""
-        engine = torch.quasirandom.SobolEngine(len(self.names), scramble=True, seed=0)
-        return engine.draw(POINTS, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
+    def _episodes(self) -> Episodes:
+        return Episodes(self.model, self.evidence)
+
+    def _trials(self, counts: Counts) -> Tensor:
+        """Effective episodes of each row, [draw, row]."""
+        return counts.n / (1 + (counts.n - 1).clamp_min(0.0) * counts.rho)
+
+    def _main(self, theta: Theta) -> int:
+        """The moment with most episodes, at whose shares counts of episodes are fitted."""
+        n = self._trials(self._episodes.counts(theta)).mean(0)
+        return int(torch.stack([n[list(s.rows)].sum() for s in self.moments]).argmax())
+
+    def _items(self, rates: Sequence[Rates], theta: Theta, log_w: Sequence[Tensor], main: int) -> Items:
+        """Episodes of each row with what it saw and without, and its selections, as if all were of one moment.
+
+        A pattern whose share is larger at a row's own moment drives more of its episodes.
+        """
+        rows = self._episodes.counts(theta)
+        p, chosen = (_patterns([getattr(r, part) for r in rates]) for part in ("p", "selected"))
+        p = torch.where(chosen > 0, p, 0.5)
+        seen = (p * (1 - rows.fnr[..., None]) + (1 - p) * rows.fpr[..., None]).clamp(0.0, 1.0)
+        moved = [(w - log_w[main]).nan_to_num(0.0).clamp(-FARTHEST, FARTHEST) for w in log_w]
+        here = torch.stack([moved[i] for i in self._moment_of_row], 1)  # [draw, row, m]
+        kinds = (log_of(seen) + here, log_of(1 - seen) + here, log_of(chosen) + here)
+        n = self._trials(rows)
+        yes = rows.k / rows.n.clamp_min(1e-300) * n
+        steps = torch.tensor([float(r.steps) for r in self.evidence.rows], dtype=torch.float64)
+        kinds_n = torch.broadcast_tensors(yes, n - yes, steps)
+        return Items(torch.cat(torch.broadcast_tensors(*kinds), 1).detach(), torch.cat(kinds_n, -1).detach())
 
 
-def log_gamma_quantile(shape: Tensor, u: Tensor) -> Tensor:
-    """log of the u-quantile of a gamma variate of this shape; -inf for shape 0."""
-    from scipy.special import gammaincinv
-
-    shape, u = torch.broadcast_tensors(shape, u)
-    there = shape > 0
-    a = torch.where(there, shape, 1.0)
-    value = torch.from_numpy(gammaincinv(a.numpy(), u.numpy()))
-    first = (u.log() + torch.lgamma(a + 1)) / a  # P(a, x) -> x^a / Gamma(a + 1)
-    found = torch.where(value > TINY, log_of(value), first)
-    return torch.where(there, found, -torch.inf)
+def _patterns(values: Sequence[Tensor]) -> Tensor:
+    """[draw, row] of each pattern, [draw, row, m]."""
+    return torch.stack(torch.broadcast_tensors(*values), -1)
 
 
-def _tiled(rates: Rates, draws: int) -> Rates:
+def _tiled(rates: Rates, draws: int, points: int) -> Rates:
     parts = (getattr(rates, name) for name in ("p", "yes", "no", "selected"))
-    return Rates(*(part.expand(draws, -1).repeat(POINTS, 1) for part in parts))
+    return Rates(*(part.expand(draws, -1).repeat(points, 1) for part in parts))

@@ -19,6 +19,7 @@ from torch import Tensor
 from bsm.inference.fits import TooFewEffective
 from bsm.inference.importance import FEWEST_EFFECTIVE, Proposal, Sample, curvature, modes, refined, student_noise
 from bsm.inference.over_time.account import Account
+from bsm.inference.over_time.point_error import refuse_few_points
 from bsm.inference.over_time.weights import Smooth, Weights, normalised
 from bsm.motives.course.logs import log_sum
 
@@ -136,6 +137,7 @@ def check(found: Drawn, target: int, what: str) -> None:
             f"{what}: {number:.0f} effective draws, fewer than {FEWEST_EFFECTIVE:.0f}; ask for more `draws`, "
             "give fewer uncertain parameters, or narrower priors"
         )
+    refuse_few_points(found.normalised(target), found.weights, target, what)
 
 
 # --- the proposal ----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from bsm.inference.over_time.given import refuse_unreached, smoothed
 from bsm.inference.over_time.mixed import POOLED, Banded, Mixed, joined
 from bsm.inference.over_time.mixture import Mixture
 from bsm.inference.over_time.places import Seen, places
+from bsm.inference.over_time.point_error import noted
 from bsm.inference.over_time.timeline import Kept
 from bsm.inference.over_time.votes import Votes
 from bsm.inference.over_time.weights import only_rows
@@ -69,7 +70,7 @@ def fit(model: Model, evidence: Evidence, asked: Sequence[Asked], seed: int, dra
         check(final, last, "the posterior given all rows")
         mixed = Mixed(whole, final, last, seed)
         later = [smoothed(mixed, a, draws) for a in range(len(asked))]
-        columns, effective = _filtered(timeline, evidence, moments, asked, seed, draws, kind)
+        columns, effective, rough = _filtered(timeline, evidence, moments, asked, seed, draws, kind)
         parameters = _parameters(whole, mixed.pooled, seed)
         return Found(
             filtered=joined([columns.get(a) or one.at for a, one in enumerate(later)]),
@@ -80,7 +81,7 @@ def fit(model: Model, evidence: Evidence, asked: Sequence[Asked], seed: int, dra
             effective=np.array([*effective, final.effective(last)]),
             reached=np.array([one.reached for one in later]),
             told=whole.space.names,
-            notes=whole.notes,
+            notes=(*whole.notes, *noted(mixed.weights, final.weights, last, "given all rows"), *rough),
         )
 
 
@@ -92,8 +93,8 @@ def _filtered(
     seed: int,
     draws: int,
     kind: type[Account],
-) -> tuple[dict[int, Banded], list[float]]:
-    """By number of the asked moment; and effective draws of each, in the order of `asked`.
+) -> tuple[dict[int, Banded], list[float], list[str]]:
+    """By number of the asked moment; effective draws of each, in the order of `asked`; and how shares were integrated.
 
     Each moment has its own rows and its own weights. Draws made for one moment serve a later one with the same rows
     as long as enough of them are effective there. Nothing depends on rows after the moment.
@@ -101,6 +102,7 @@ def _filtered(
     found: dict[int, Banded] = {}
     effective = {a: float("inf") for a in range(len(asked))}
     kept: dict[int, Kept] = {}
+    notes: list[str] = []
     for rows, group in _groups(timeline.model, moments, asked):
         last = max(asked[a].phase for a in group)
         if last not in kept:  # what comes after says nothing
@@ -114,9 +116,10 @@ def _filtered(
                 current = drawn(account, target, draws, seed)
             refuse_unreached(asked[a].label, current, target)
             check(current, target, f"filtered at {asked[a].label}")
+            notes += noted(current.normalised(target), current.weights, target, f"filtered at {asked[a].label}")
             effective[a] = current.effective(target)
             found[a] = Mixed(account, current, target, seed).filtered()
-    return found, [effective[a] for a in range(len(asked))]
+    return found, [effective[a] for a in range(len(asked))], notes
 
 
 def _groups(model: Model, moments: Sequence[Seen], asked: Sequence[Asked]) -> list[tuple[tuple[int, ...], list[int]]]:

@@ -19,12 +19,15 @@ class Weights(NamedTuple):
 
     A draw weighs log_sum(named) - before: rows and selection up to the target, less the selection that no row
     observed, which compares the patterns inside one AI and says nothing of parameters. `none` is the same for
-    none_of_these before its rows.
+    none_of_these before its rows. `error` and `points` are of shares of an AI that were integrated out at points
+    (reading dirichlet); elsewhere there is no such error.
     """
 
     named: Tensor  # [draw, target, m], less `before`
     none: Tensor  # [draw, target], less `before`
     reached: Tensor  # [draw, target], whether the phase has so many selections
+    error: Tensor = torch.zeros(1, 1, dtype=torch.float64)  # standard error of the log weight, [draw, target], nats
+    points: Tensor = torch.full((1, 1), torch.inf, dtype=torch.float64)  # effective points behind it, [draw, target]
 
     @property
     def log_weight(self) -> Tensor:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.special import betaln
 
 import bsm
-from bsm.inference.over_time.dirichlet import log_gamma_quantile
+from bsm.inference.fits import TooFewEffective
+from bsm.inference.over_time import points
+from bsm.inference.over_time.gammas import log_gamma_quantile, normal_score
+from bsm.inference.over_time.point_error import noted, point_error, refuse_few_points
+from bsm.inference.over_time.weights import Weights
 from bsm.motives import readings
 from bsm.motives.course import course
 from bsm.motives.theta import central
@@ -83,17 +89,97 @@ def test_hypothesis_and_mixture_stand_side_by_side_unless_alpha_is_stated():
         assert f"reading {reading}" in str(found)
 
 
-@pytest.mark.parametrize("alpha", [0.01, 0.7, 5.0, 1000.0])
-def test_dirichlet_is_the_family_between(alpha):
-    """One row: as `bsm.motives.readings` has it, to the error of its points."""
-    model = replace(plain(), alpha=alpha)
-    found = bsm.posterior(model, ledger(model, {"k": 7, "n": 10, "c": "v"}), at=["now"], reading="dirichlet")
+def exact(model: bsm.Model, k: int, n: int) -> tuple[float, np.ndarray]:
+    """log P(k of n at c = v) and the mean shares, by `bsm.motives.readings`."""
     p = torch.from_numpy(policies(model)[1])
     items = torch.stack([p, 1 - p]).log()[None]
-    wanted = readings.dirichlet(items, bsm.shares(model), alpha, torch.tensor([7, 3]))
-    log_p = float(wanted.log_likelihood) + np.log(120)
-    assert float(found.data["log_evidence"][0]) == pytest.approx(log_p, abs=0.03)
-    np.testing.assert_allclose(values(found, "smoothed", "now")[:-1], wanted.shares[0], atol=0.02)
+    found = readings.dirichlet(items, bsm.shares(model), model.alpha, torch.tensor([k, n - k]))
+    assert float(found.error) < 1e-3
+    return float(found.log_likelihood) + float(-betaln(k + 1, n - k + 1) - np.log(n + 1)), found.shares[0].numpy()
+
+
+@pytest.mark.parametrize(
+    ("alpha", "k", "n"),
+    [*product([0.5, 3.0, 50.0], [7], [10]), *product([0.5, 3.0, 50.0], [150], [200]),
+     *product([0.5, 3.0, 50.0], [900], [1000]), (0.01, 7, 10), (1000.0, 7, 10)],
+)  # fmt: skip
+def test_dirichlet_is_the_family_between(alpha, k, n):
+    """One row: as `bsm.motives.readings` has it, however far the row lies from what was expected."""
+    model = replace(plain(), alpha=alpha)
+    found = bsm.posterior(model, ledger(model, {"k": k, "n": n, "c": "v"}), at=["now"], reading="dirichlet")
+    log_p, shares = exact(model, k, n)
+    assert float(found.data["log_evidence"][0]) == pytest.approx(log_p, abs=0.005)
+    for kind in ("filtered", "smoothed"):
+        np.testing.assert_allclose(values(found, kind, "now")[:-1], shares, atol=0.001)
+
+
+def test_points_of_dirichlet_shares_count_by_their_weights(monkeypatch):
+    """The same points, counted alike, are far off: they lie where the rows say, not as the prior has them."""
+    model = replace(plain(), alpha=3.0)
+    monkeypatch.setattr(
+        points, "_log_weights", lambda proposal, score: torch.full(score.shape[:2], -np.log(len(score))).double()
+    )
+    found = bsm.posterior(model, ledger(model, {"k": 150, "n": 200, "c": "v"}), at=["now"], reading="dirichlet")
+    log_p, shares = exact(model, 150, 200)
+    assert abs(float(found.data["log_evidence"][0]) - log_p) > 1
+    assert np.abs(values(found, "smoothed", "now")[:-1] - shares).max() > 0.002
+
+
+@pytest.mark.parametrize("alpha", [0.3, 3.0, 30.0])
+def test_dirichlet_shares_at_two_moments_are_tied_by_common_quantiles(alpha):
+    """Rows at two moments: as a plain mean over quantiles has it."""
+    model = replace(plain(), alpha=alpha)
+    rows = [
+        {"k": 4, "n": 10, "c": "u", "phase": "tr", "step": 1, "steps": 0, "setting": "t"},
+        {"k": 3, "n": 10, "c": "v"},
+    ]
+    found = bsm.posterior(model, ledger(model, *rows), at=["start", "now"], reading="dirichlet")
+    p = policies(model)
+    u = torch.quasirandom.SobolEngine(3, scramble=True, seed=5).draw(2**16, dtype=torch.float64)
+    score = torch.special.ndtri(u.clamp(1e-12, 1 - 1e-12))
+    own = {}
+    for at in ("start", "tr:1", "now"):
+        log_g = log_gamma_quantile(alpha * bsm.shares(model, at=at), score)
+        own[at] = log_g.softmax(-1).numpy()
+    likely = stats.binom.pmf(4, 10, own["tr:1"] @ p[0]) * stats.binom.pmf(3, 10, own["now"] @ p[1])
+    assert float(found.data["log_evidence"][0]) == pytest.approx(np.log(likely.mean()), abs=0.01)
+    for at in ("start", "now"):
+        np.testing.assert_allclose(values(found, "smoothed", at)[:-1], likely @ own[at] / likely.sum(), atol=0.003)
+
+
+def test_points_of_dirichlet_shares_serve_every_draw_of_parameters():
+    """The strength on a grid, exact at each."""
+    model = plain(**{k: v for k, v in UNCERTAIN.items() if k != "PHASES"})
+    model = replace(model, alpha=3.0)
+    evidence = ledger(model, {"k": 30, "n": 40, "c": "v"})
+    found = bsm.posterior(model, evidence, at=["now"], reading="dirichlet", draws=300)
+    mean, sd = (np.log(0.2) + np.log(20)) / 2, (np.log(20) - np.log(0.2)) / 2 / stats.norm.ppf(0.95)
+    grid = np.linspace(mean - 3.5 * sd, mean + 3.5 * sd, 41)
+    each = [exact(model.with_parameters({"b": float(np.exp(z))}), 30, 40) for z in grid]
+    weights = stats.norm.pdf(grid, mean, sd) * np.exp([log_p for log_p, _ in each])
+    wanted = np.log(weights.sum() * (grid[1] - grid[0]))
+    assert float(found.data["log_evidence"][0]) == pytest.approx(wanted, abs=0.02)
+    shares = weights @ np.array([s for _, s in each]) / weights.sum()
+    np.testing.assert_allclose(values(found, "smoothed", "now")[:-1], shares, atol=0.01)
+
+
+def test_the_error_of_dirichlet_shares_is_told_and_too_few_points_are_refused():
+    model = replace(plain(), alpha=3.0)
+    found = bsm.posterior(model, ledger(model, {"k": 150, "n": 200, "c": "v"}), at=["now"], reading="dirichlet")
+    told = next(note for note in found.about["subjects"]["ai"]["notes"] if note.startswith("given all rows"))
+    error = float(told.removesuffix(" nats").rpartition(" ")[2])
+    assert 0 < error < 0.005
+    assert "effective points" in str(found)
+    rough = Weights(
+        *(torch.zeros(2, 1, 3), torch.zeros(2, 1), torch.ones(2, 1).bool()),
+        error=torch.tensor([[0.3], [0.4]]).double(),
+        points=torch.tensor([[200.0], [50.0]]).double(),
+    )
+    even = torch.full((2,), 0.5, dtype=torch.float64)
+    assert point_error(even, rough, 0) == pytest.approx((160.0, 0.25))
+    assert noted(even, rough, 0, "now")[0].startswith("caution, rough: now")
+    with pytest.raises(TooFewEffective, match="160 effective points"):
+        refuse_few_points(even, rough, 0, "now")
 
 
 def test_dirichlet_ends_in_hypothesis_and_mixture():
@@ -109,11 +195,18 @@ def test_dirichlet_ends_in_hypothesis_and_mixture():
 
 def test_gamma_quantiles_are_right_however_small():
     shape = torch.tensor([0.5, 2.0, 1e-3, 0.0], dtype=torch.float64)
-    u = torch.tensor([0.3], dtype=torch.float64)
-    found = log_gamma_quantile(shape, u)
+    score = torch.tensor([stats.norm.ppf(0.3)], dtype=torch.float64)
+    found = log_gamma_quantile(shape, score)
     np.testing.assert_allclose(found[:2].exp(), stats.gamma.ppf(0.3, [0.5, 2.0]), rtol=1e-10)
     assert float(found[2]) == pytest.approx((np.log(0.3) + float(torch.lgamma(torch.tensor(1.001)))) / 1e-3, rel=1e-6)
     assert float(found[3]) == -np.inf
+
+
+@pytest.mark.parametrize("shape", [1e-6, 0.01, 0.5, 3.0, 1e3, 1e6])
+def test_scores_of_gamma_variates_are_the_inverse_of_quantiles_far_out_too(shape):
+    score = torch.linspace(-30, 30, 121, dtype=torch.float64)
+    a = torch.tensor([shape], dtype=torch.float64)
+    np.testing.assert_allclose(normal_score(a, log_gamma_quantile(a, score)), score, atol=1e-6)
 
 
 def test_under_votes_one_policy_drives():

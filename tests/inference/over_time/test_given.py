@@ -92,17 +92,18 @@ def test_before_a_step_that_is_reached_lengths_make_no_difference(reading):
 def test_all_that_is_said_of_a_step_is_given_that_it_is_reached(reading):
     model = read(reading)
     wanted, evidence = by_grid(model, NOW, "tr:20", 20)
+    noise = 0.004 if reading in ALL[:2] else 0.015  # where none_of_these has more
     anyhow = by_grid(model, NOW, "now", 0, 32)[1]
     found = found_at(model, NOW, "tr:20", "now")
-    np.testing.assert_allclose(values(found, "smoothed", "tr:20"), wanted, atol=0.004)
+    np.testing.assert_allclose(values(found, "smoothed", "tr:20"), wanted, atol=noise)
     assert float(found.data["reached"].sel(subject="ai", moment="tr:20")) == pytest.approx(
         np.exp(evidence - anyhow), abs=0.05
     )
     assert float(found.data["reached"].sel(subject="ai", moment="now")) == 1
     each = found.draws["smoothed_probability"].sel(subject="ai", moment="tr:20").values[0]
-    np.testing.assert_allclose(each.mean(0), wanted, atol=0.006)
+    np.testing.assert_allclose(each.mean(0), wanted, atol=2 * noise)
     np.testing.assert_allclose(each.sum(1), 1, atol=1e-12)
-    assert values(found, "smoothed_high", "tr:20")[-1] < 0.1
+    assert values(found, "smoothed_high", "tr:20")[-1] < wanted[-1] + 0.05
     there, now = (found.draws_at(at).sel(subject="ai")["n"].values[0] for at in ("tr:20", "now"))
     assert bool((there >= 20).all())
     assert bool((now < 20).any())

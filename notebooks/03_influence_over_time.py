@@ -92,11 +92,14 @@ parts.pivot(index="part", columns="motivation", values="nats").loc[parts["part"]
 
 # %%
 print(bsm.audit_half_life(deployed))
+print(bsm.audit_half_life(deployed.with_parameters({"honest_offers": 10})))
 
 # %% [markdown]
-# Next to nothing, and that for hundreds of steps: the audit looks under the cue of training, where safety
-# training has left nobody who acts covertly *there*. A pattern bound to the cue of deployment passes it.
-# Its few bits are then washed out by drift between motivations.
+# The look before release says next to nothing: it is made under the cue of training, where safety training
+# has left nobody who acts covertly *there*. A pattern bound to the cue of deployment passes it. Ten credible
+# offers of reward for what is not wanted, had they been made, would have told more. A step count past the 300
+# selections of the phase takes deployment to go on as it was. Drift between motivations is what washes the
+# bits out.
 #
 # ## Two dynamics
 #
@@ -140,7 +143,7 @@ pd.DataFrame([{"phase": r.phase, "observed": r.observation, "rate": r.printed, "
               for r in ledger.for_subject(AI).rows])  # fmt: skip
 
 # %%
-moments = ["start", "pretraining", "coding_rl:25%", "coding_rl:50%", "coding_rl"]
+moments = ["start", "pretraining", "coding_rl:25%", "coding_rl:50%", "coding_rl", "online"]
 found = bsm.posterior(rl, ledger, at=moments, subjects=(AI,))
 print(found)
 
@@ -167,8 +170,9 @@ for moment in moments:
 # ## What it hinges on
 #
 # How many independent episodes stand behind a rate without n is our opinion, "20 to 200"; the reading is
-# a setting like any other. (`only=None` tries every choice of the file and the other dynamics too, which
-# takes minutes; what is said below of this headline holds for the settings tried.)
+# a setting like any other. Three are tried here; without `only` every choice of the file and the other
+# dynamics are tried too, which takes minutes. The first number is the mean, and the band beside it is wide: what
+# does not move here is the mean, not our ignorance.
 
 # %%
 tried = [
@@ -194,9 +198,11 @@ for cue in ("training", "deployment"):
     print(later.forecast("acted_covertly", {"cue": cue, "probe": "tasks"}, at="safety_training"))
 
 # %% [markdown]
-# The evaluations were made under the cue of training. So they say a good deal of covert action under that
-# cue and little of it elsewhere: most of what is left is *bound to the cue*, a pattern that nothing seen so
-# far speaks against. How different each family behaves in deployment from training, in nats:
+# The evaluations were made under the cue of training. There the forecast is next to nothing, with the rows or
+# without: safety training acted there. Under the cue of deployment it is about a quarter, hardly other than
+# without any row: nothing seen so far speaks for or against a pattern bound to that cue. That number rests on
+# the prior, and the band says how far it could be off. How different each family behaves in deployment from
+# training, in nats:
 
 # %%
 apart = bsm.course(deployed).divergence("safety_training", "deployment")

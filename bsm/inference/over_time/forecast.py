@@ -17,6 +17,7 @@ from bsm.motives.course.forecast import Event, described, event_of, situation
 from bsm.motives.course.forecast import forecast as by_shares
 from bsm.motives.theta import Theta, central
 from bsm.spec.model import Model, SpecError
+from bsm.spec.number_words import banded
 
 if TYPE_CHECKING:
     from bsm.inference.over_time.labelled import Labelled
@@ -50,10 +51,10 @@ class Forecast:
     without_rows: tuple[float, float, float]
 
     def __str__(self) -> str:
-        kind, own = "predicted at" if self.predicted else "at", _banded(self.mean, self.low, self.high)
+        kind, own = "predicted at" if self.predicted else "at", banded(self.mean, self.low, self.high)
         return (
             f"P({self.event} | {self.context}) {kind} {self.at}, {self.subject}: {own} given all rows, {self.reading} "
-            f"(without rows {_banded(*self.without_rows)}){self._left()}"
+            f"(without rows {banded(*self.without_rows)}){self._left()}"
         )
 
     def _left(self) -> str:
@@ -86,7 +87,7 @@ def forecast(
     who = Behaviour(model)
     where = who.support if context is None else situation(model, context)
 
-    def banded(theta: Theta, shares: torch.Tensor, weights: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def at_draws(theta: Theta, shares: torch.Tensor, weights: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """The forecast at every draw, and what the draw weighs."""
         with torch.no_grad():
             each = by_shares(who, theta, shares, found.about["reading"], wanted, where)
@@ -95,7 +96,7 @@ def forecast(
         weights = weights.expand(draws)
         return each.expand(draws).numpy(), (weights / weights.sum()).numpy()
 
-    draws, weights = banded(theta, named, total)
+    draws, weights = at_draws(theta, named, total)
     mean, low, high = _summary(draws, weights)
     none = float(found.smoothed.sel(subject=subject, moment=at, motivation="none_of_these"))
     return Forecast(
@@ -110,7 +111,7 @@ def forecast(
         predicted=bool(found.data["predicted"].sel(moment=at)),
         draws=draws[weights > 0],
         reading=found.about["reading"],
-        without_rows=_summary(*banded(found.before.theta, *found.before.shares(at))),
+        without_rows=_summary(*at_draws(found.before.theta, *found.before.shares(at))),
     )
 
 
@@ -118,10 +119,6 @@ def _summary(draws: np.ndarray, weights: np.ndarray) -> tuple[float, float, floa
     """Mean, and the central 90 %."""
     low, high = (quantile(draws, weights, level) for level in BAND)
     return float(draws @ weights), low, high
-
-
-def _banded(mean: float, low: float, high: float) -> str:
-    return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def apart(

@@ -16,6 +16,7 @@ from bsm.inference.over_time.mixed import BAND, quantile
 from bsm.inference.over_time.result import OverTime
 from bsm.inference.over_time.shares import refuse_unreached, selections, shares
 from bsm.inference.over_time.timeline import Kept
+from bsm.inference.over_time.without import SHARE_DRAWS, SHARE_SEED
 from bsm.inference.parameters import Space
 from bsm.motives.course import Course, Timeline
 from bsm.motives.families import placement
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 NONE = "none_of_these"
-SHARE_DRAWS = 2000
 SOFTMAX = (
     "under softmax_pg a share is not P(motivation | selected); under reading hypothesis what is given is the share at "
     "the time, reweighted by the rows, and no pattern turns into another"
@@ -87,7 +87,7 @@ def _over_time(
     model = timeline.model
     space = Space.of(model.parameters)
     with torch.no_grad():
-        theta = space.theta(space.prior_draws(SHARE_DRAWS if space.names else 1, seed + 3))
+        theta = space.theta(space.prior_draws(SHARE_DRAWS if space.names else 1, seed + SHARE_SEED))
         values, reached = shares(timeline, theta, asked)
         past = [selections(Course(timeline, theta, timeline.stages(theta)), one).mean() for one in asked]
     refuse_unreached(asked, reached)
@@ -240,7 +240,7 @@ def _prior(model: Model) -> dict[str, float]:
     """P(motivation) before selection, in the mean over prior draws."""
     space = Space.of(model.parameters)
     with torch.no_grad():
-        theta = space.theta(space.prior_draws(SHARE_DRAWS if space.names else 1, 3))
+        theta = space.theta(space.prior_draws(SHARE_DRAWS if space.names else 1, SHARE_SEED))
         values = Course(Timeline(model), theta, ()).log_prior().exp().mean(0)
     return dict(zip([*model.motivations, NONE], values.tolist(), strict=True))
 

@@ -86,18 +86,12 @@ def forecast(
     named, total = given_named(found, at, subject)
     who = Behaviour(model)
     where = who.support if context is None else situation(model, context)
-
-    def at_draws(theta: Theta, shares: torch.Tensor, weights: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """The forecast at every draw, and what the draw weighs."""
-        with torch.no_grad():
-            each = by_shares(who, theta, shares, found.about["reading"], wanted, where)
-            each = each[:, 0] if context is not None else (each * who.frequencies(theta)).sum(-1)
-        draws = max(len(each), len(shares), len(weights))
-        weights = weights.expand(draws)
-        return each.expand(draws).numpy(), (weights / weights.sum()).numpy()
-
-    draws, weights = at_draws(theta, named, total)
-    mean, low, high = _summary(draws, weights)
+    with torch.no_grad():
+        each = by_shares(who, theta, named, found.about["reading"], wanted, where)
+        each = each[:, 0] if context is not None else (each * who.frequencies(theta)).sum(-1)
+    draws, weights = each.expand(len(named)).numpy(), (total / total.sum()).numpy()
+    mean = float(draws @ weights)
+    low, high = (quantile(draws, weights, level) for level in BAND)
     none = float(found.smoothed.sel(subject=subject, moment=at, motivation="none_of_these"))
     return Forecast(
         subject=subject,
@@ -111,14 +105,8 @@ def forecast(
         predicted=bool(found.data["predicted"].sel(moment=at)),
         draws=draws[weights > 0],
         reading=found.about["reading"],
-        without_rows=_summary(*at_draws(found.before.theta, *found.before.shares(at))),
+        without_rows=found.without_rows(at).forecast(event, context, 0),
     )
-
-
-def _summary(draws: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
-    """Mean, and the central 90 %."""
-    low, high = (quantile(draws, weights, level) for level in BAND)
-    return float(draws @ weights), low, high
 
 
 def apart(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from bsm.inference.over_time.before import Before
+    from bsm.inference.over_time.without import Without
 
 
 GROUPS = ("over_time", "draws", "sample_stats")
@@ -29,6 +28,7 @@ class Labelled:
     tree: xr.DataTree
     model: Model | None = field(default=None, repr=False)
     ledger: Evidence | None = field(default=None, repr=False)
+    _without: dict[str, Without] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def data(self) -> xr.Dataset:
@@ -133,12 +133,15 @@ class Labelled:
             )
         return self.model, self.ledger
 
-    @cached_property
-    def before(self) -> Before:
-        """Shares without any row, at prior draws, for moments of this result."""
-        from bsm.inference.over_time.before import Before
+    def without_rows(self, moment: str) -> Without:
+        """What prior and selection say at a moment, at the draws behind `share`; kept once it is known."""
+        from bsm.inference.over_time.without import SHARE_DRAWS, SHARE_SEED, without_ledger
 
-        return Before.of(self.needs()[0], self.about["seed"])
+        if moment not in self._without:
+            model = replace(self.needs()[0], reading=self.about["reading"])
+            seed = self.about["seed"] + SHARE_SEED
+            self._without[moment] = without_ledger(model, moment, SHARE_DRAWS, seed)
+        return self._without[moment]
 
     # --- files --------------------------------------------------------------------------------------------
 

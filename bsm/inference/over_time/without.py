@@ -20,6 +20,8 @@ from bsm.motives.theta import Theta, central
 from bsm.spec.model import Model, SpecError
 
 DRAWS = 500
+SHARE_DRAWS = 2000  # behind the shares that stand beside a posterior
+SHARE_SEED = 3  # added to the seed for those
 CHECKED = 2000  # prior draws at which a moment is looked for before anything is computed
 
 Summary = tuple[float, float, float]  # mean, and the central 90 % over parameters

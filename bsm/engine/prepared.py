@@ -65,6 +65,8 @@ class Prepared:
         self._expected = max(1, expected_rows)
         self._sizes = torch.tensor([len(network.variables[n].states) for n in seen], dtype=torch.int64)
         self._kept: dict[bool, Tables | None] = {}
+        own = [t.values for t in network.tables.values()]
+        self._watched = [] if any(t.is_inference() for t in own) else own  # torch does not count writes to those
         self._versions = self._versions_now()
         if self.states <= JOINT and self.tables(blanks=False) is None:
             asked = self.elimination()
@@ -85,9 +87,7 @@ class Prepared:
         return self.by_torch(codes)
 
     def _versions_now(self) -> list[int]:
-        if any(t.values.is_inference() for t in self.network.tables.values()):
-            return []  # torch does not count what is done to these
-        return [t.values._version for t in self.network.tables.values()]
+        return [values._version for values in self._watched]
 
     def by_loops(self, codes: Tensor) -> Found:
         """By compiled look-ups; rows that these cannot answer, by elimination."""

@@ -34,7 +34,7 @@ def executed(source: Path) -> nbformat.NotebookNode:
             coalesce_streams=True,
             resources={"metadata": {"path": str(HERE.parent)}},
         )
-        return client.execute()
+        return client.execute(cleanup_kc=True)  # the kernel is ours, and ends here
 
 
 def main() -> None:

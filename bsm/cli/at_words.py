@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsm.cli.options import aligned, print_json
+from bsm.cli.options import print_json
 from bsm.spec.number_words import banded
+from bsm.spec.text_table import aligned
 
 if TYPE_CHECKING:
     from bsm.inference.over_time import OverTime

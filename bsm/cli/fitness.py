@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsm.cli.options import aligned, json_option, loaded, model_argument, overlay_option, print_json
+from bsm.cli.options import json_option, loaded, model_argument, overlay_option, print_json
+from bsm.spec.text_table import aligned
 
 if TYPE_CHECKING:
     from bsm.motives.fitness import Fitness

@@ -12,7 +12,6 @@ import click
 
 from bsm.cli.fitness import fitness_document, fitness_text
 from bsm.cli.options import (
-    aligned,
     folder_of,
     json_option,
     loaded,
@@ -23,6 +22,7 @@ from bsm.cli.options import (
 from bsm.cli.outputs import FIGURES, MANIFEST, PAGE, RESULT, Outputs
 from bsm.cli.request import Request, cpus
 from bsm.cli.show import as_png
+from bsm.spec.text_table import aligned
 
 if TYPE_CHECKING:
     from bsm.evidence.ledger import Evidence

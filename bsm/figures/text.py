@@ -5,6 +5,7 @@ from __future__ import annotations
 from bsm.figures.ordering import layers
 from bsm.figures.theme import LIGHT, Theme
 from bsm.graph import Role, SelectionGraph
+from bsm.spec.text_table import aligned
 
 _BRACKETS = {
     Role.CONTEXT: ("([", "])"),
@@ -28,16 +29,13 @@ def as_text(graph: SelectionGraph) -> str:
     1      go    action   rain
     """
     layer = layers(graph)
-    rows = [("layer", "node", "role", "parents")]
+    rows = []
     shown = -1
     for name in sorted(graph.nodes, key=lambda name: layer[name]):
         column = str(layer[name]) if layer[name] != shown else ""
         shown = layer[name]
         rows.append((column, name, graph.roles[name].value, ", ".join(graph.parents[name]) or "-"))
-    widths = [max(len(row[k]) for row in rows) for k in range(4)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return aligned(("layer", "node", "role", "parents"), rows)
 
 
 def as_mermaid(graph: SelectionGraph, theme: Theme = LIGHT) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bsm.figures.numbers import many, probability
 from bsm.figures.over_time.panels import START, dynamics_of
-from bsm.figures.over_time.readings import FAR, differing
+from bsm.figures.over_time.readings import differing
 from bsm.figures.standings import names_of
+from bsm.inference.over_time.headline import APART
 
 if TYPE_CHECKING:
     from bsm.figures.over_time.attribution import Bars
@@ -62,7 +63,8 @@ def _other_readings(tracks: Tracks) -> str:
         told += (
             f" Not drawn: reading {one.reading}, under which {tracks.moments[at]} has {far}."
             if one.far
-            else f" Reading {one.reading}, not drawn, has nothing further than {FAR} from this at {tracks.moments[at]}."
+            else f" Reading {one.reading}, not drawn, has nothing further than {APART:g} from this at "
+            f"{tracks.moments[at]}."
         )
     return told
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bsm.inference.over_time.headline import APART
+
 if TYPE_CHECKING:
     from bsm.inference.over_time.result import OverTime
-
-FAR = 0.1  # a difference of probabilities that is told
 
 
 @dataclass(frozen=True)
 class Differing:
-    """A reading that stands beside: probabilities (own, its) that are further apart than `FAR`, the largest first."""
+    """A reading that stands beside: probabilities (own, its) that are further apart than 0.1, the largest first."""
 
     reading: str
     far: Mapping[str, tuple[float, float]]
@@ -25,7 +25,7 @@ class Differing:
 def beside(result: OverTime, subject: str) -> dict[str, np.ndarray]:
     """Means given all rows under each reading but the result's own, [moment, motivation]."""
     return {
-        reading: np.asarray(result.tree[reading]["smoothed"].sel(subject=subject).values, dtype=float)
+        reading: np.asarray(result.of_reading(reading)["smoothed"].sel(subject=subject).values, dtype=float)
         for reading in result.about.get("readings_beside", ())
     }
 
@@ -44,6 +44,6 @@ def differing(
     found = []
     for reading, values in others.items():
         pairs = {n: (float(own[moment, k]), float(values[moment, k])) for k, n in enumerate(names)}
-        far = {n: p for n, p in pairs.items() if abs(p[0] - p[1]) > FAR}
+        far = {n: p for n, p in pairs.items() if abs(p[0] - p[1]) > APART}
         found.append(Differing(reading, dict(sorted(far.items(), key=lambda item: -abs(item[1][0] - item[1][1])))))
     return tuple(found)

@@ -90,9 +90,9 @@ def _over_time(
         theta = space.theta(space.prior_draws(SHARE_DRAWS if space.names else 1, seed + SHARE_SEED))
         values, reached = shares(timeline, theta, asked)
         past = [selections(Course(timeline, theta, timeline.stages(theta)), one).mean() for one in asked]
-    refuse_unreached(asked, reached)
     data, columns = _bands(found), []
-    for a in range(len(asked)):
+    for a, one in enumerate(asked):
+        refuse_unreached(one.label, reached[:, a])
         own = values[reached[:, a], a]
         columns.append([own.mean(0), *(quantile(own, level) for level in BAND)])
     for i, suffix in enumerate(("", "_low", "_high")):

@@ -16,11 +16,12 @@ from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.asked import Asked
 from bsm.inference.over_time.dirichlet import Dirichlet
 from bsm.inference.over_time.draws import Drawn, check, drawn
-from bsm.inference.over_time.given import refuse_unreached, smoothed
+from bsm.inference.over_time.given import smoothed
 from bsm.inference.over_time.mixed import POOLED, Banded, Mixed, joined
 from bsm.inference.over_time.mixture import Mixture
 from bsm.inference.over_time.places import Seen, places
 from bsm.inference.over_time.point_error import noted
+from bsm.inference.over_time.shares import refuse_unreached
 from bsm.inference.over_time.timeline import Kept
 from bsm.inference.over_time.votes import Votes
 from bsm.inference.over_time.weights import only_rows
@@ -114,7 +115,7 @@ def _filtered(
         for target, a in enumerate(group):
             if current is None or current.effective(target) < FEWEST_EFFECTIVE:
                 current = drawn(account, target, draws, seed)
-            refuse_unreached(asked[a].label, current, target)
+            refuse_unreached(asked[a].label, current.weights.reached[:, target])
             check(current, target, f"filtered at {asked[a].label}")
             notes += noted(current.normalised(target), current.weights, target, f"filtered at {asked[a].label}")
             effective[a] = current.effective(target)

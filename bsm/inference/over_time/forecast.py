@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from bsm.inference.over_time.headline import FITS
 from bsm.inference.over_time.mixed import BAND
 from bsm.inference.over_time.timeline import Kept
 from bsm.motives.compile import Behaviour
 from bsm.motives.course.continuity import Divergence, Where, divergence
-from bsm.motives.course.forecast import Event, described, event_of, situation
+from bsm.motives.course.forecast import Event, described
 from bsm.motives.course.forecast import forecast as by_shares
 from bsm.motives.theta import Theta, central
 from bsm.spec.model import Model, SpecError
@@ -21,8 +22,6 @@ from bsm.spec.number_words import banded
 
 if TYPE_CHECKING:
     from bsm.inference.over_time.labelled import Labelled
-
-MOST = 0.5  # above it, what is left out is most of what is believed
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,7 @@ class Forecast:
         )
 
     def _left(self) -> str:
-        if self.none_of_these > MOST:
+        if self.none_of_these > FITS:
             return (
                 f"; NOT TO BE RELIED ON: none_of_these, which has no forecast and is left out, has "
                 f"{self.none_of_these:.3f}"
@@ -81,15 +80,10 @@ def forecast(
     """
     model, _ = found.needs()
     at, subject = chosen(found, at, subject)
-    wanted = event_of(model, event)
-    theta = parameters(found, model, subject, at)
-    named, total = given_named(found, at, subject)
-    who = Behaviour(model)
-    where = who.support if context is None else situation(model, context)
+    theta, named, left = given_named(found, model, subject, at)
     with torch.no_grad():
-        each = by_shares(who, theta, named, found.about["reading"], wanted, where)
-        each = each[:, 0] if context is not None else (each * who.frequencies(theta)).sum(-1)
-    draws, weights = each.expand(len(named)).numpy(), (total / total.sum()).numpy()
+        each = by_shares(Behaviour(model), theta, named, found.about["reading"], event, context)
+    draws, weights = each.expand(len(named)).numpy(), (left / left.sum()).numpy()
     mean = float(draws @ weights)
     low, high = (quantile(draws, weights, level) for level in BAND)
     none = float(found.smoothed.sel(subject=subject, moment=at, motivation="none_of_these"))
@@ -103,7 +97,7 @@ def forecast(
         high=high,
         none_of_these=none,
         predicted=bool(found.data["predicted"].sel(moment=at)),
-        draws=draws[weights > 0],
+        draws=draws,
         reading=found.about["reading"],
         without_rows=found.without_rows(at).forecast(event, context, 0),
     )
@@ -115,23 +109,28 @@ def apart(
     """As `OverTime.divergence`."""
     model, _ = found.needs()
     at, subject = chosen(found, at, subject)
-    named, _ = given_named(found, at, subject)
+    theta, named, _ = given_named(found, model, subject, at)
     with torch.no_grad():
-        return divergence(Kept(model), parameters(found, model, subject, at), named, training, deployment)
+        return divergence(Kept(model), theta, named, training, deployment)
 
 
-def given_named(found: Labelled, at: str, subject: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """P(motivation | named) at every draw [draw, m], and what each draw leaves to the named, [draw].
+def given_named(found: Labelled, model: Model, subject: str, at: str) -> tuple[Theta, torch.Tensor, torch.Tensor]:
+    """Parameters, P(motivation | named) [draw, m], and what each draw leaves to the named, [draw].
+
+    A draw that leaves them nothing is left out.
 
     Raises:
         SpecError: no draw leaves them anything.
     """
     values = found.draws["smoothed_probability"].sel(subject=subject, moment=at).values[0]
-    total = torch.from_numpy(values[:, :-1].sum(-1))
-    if not bool((total > 0).any()):
+    named = torch.from_numpy(values[:, :-1].copy())
+    left = named.sum(-1)
+    some = left > 0
+    if not bool(some.any()):
         raise SpecError(f"at {at} none_of_these has probability 1: no named motivation is left to forecast by")
-    named = torch.from_numpy(values[:, :-1].copy()) / torch.where(total > 0, total, 1.0)[:, None]
-    return torch.where((total > 0)[:, None], named, 1 / named.shape[1]), total  # the even ones have no weight
+    every = parameters(found, model, subject, at).values
+    kept = {name: value[some] if len(value) == len(some) else value for name, value in every.items()}
+    return Theta(kept), named[some] / left[some, None], left[some]
 
 
 def chosen(found: Labelled, at: str | None, subject: str | None) -> tuple[str, str]:

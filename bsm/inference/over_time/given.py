@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from bsm.inference.importance import FEWEST_EFFECTIVE
-from bsm.inference.over_time.draws import Drawn, check, drawn
+from bsm.inference.over_time.draws import check, drawn
 from bsm.inference.over_time.mixed import Banded, Mixed, quantiles
+from bsm.inference.over_time.shares import refuse_unreached
 from bsm.inference.over_time.weights import Weights
-from bsm.spec.model import SpecError
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def smoothed(mixed: Mixed, a: int, draws: int) -> Smoothed:
     found = replace(mixed.found, weights=_only(mixed.found.weights, reach))
     if found.effective(last) < FEWEST_EFFECTIVE:
         found = drawn(there, last, draws, mixed.seed, smooth=True)
-        refuse_unreached(one.label, found, last)
+        refuse_unreached(one.label, found.weights.reached[:, last])
         check(found, last, f"smoothed at {one.label}")
     given = Mixed(there, found, last, mixed.seed)
     return Smoothed(*_filled(mixed, given, a), min(1.0, math.exp(given.log_evidence - mixed.log_evidence)), True)
@@ -70,12 +70,3 @@ def _filled(mixed: Mixed, given: Mixed, a: int) -> tuple[Banded, Tensor]:
     kept, own, other = mixed.pooled_reaches(a), mixed.smoothed(a), given.smoothed(a)
     values = torch.where(kept[:, None], torch.from_numpy(own.draws), torch.from_numpy(other.draws))
     return quantiles(other.mean, values.numpy()), torch.where(kept[:, None], mixed.pooled, given.pooled)
-
-
-def refuse_unreached(label: str, found: Drawn, target: int) -> None:
-    """Refuse a moment that no draw reaches."""
-    if not bool(found.weights.reached[:, target].any()):
-        raise SpecError(
-            f"at = {label}: the phase has fewer selections in every draw; ask for an earlier step, or for a part "
-            "of it such as 50%"
-        )

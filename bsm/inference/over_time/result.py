@@ -63,7 +63,8 @@ class OverTime(Labelled):
         Args:
             training: a phase, or a situation (context -> state), as in `bsm.motives.course.continuity.divergence`.
             deployment: the same.
-            at: the moment whose probabilities weigh the members of a family; the last when absent.
+            at: the moment whose probabilities weigh the members of a family; the last when absent. Draws that leave
+                nothing to the named motivations are left out.
             subject: one of `subjects`; the first when absent.
         """
         return apart(self, training, deployment, at, subject)

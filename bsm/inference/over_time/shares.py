@@ -68,10 +68,14 @@ def _ahead(model: Model, theta: Theta, one: Asked) -> Tensor:
     return course(continued(model, model.phases[one.phase].name, one.step), theta).shares()
 
 
-def refuse_unreached(asked: Sequence[Asked], reached: Tensor) -> None:
-    """Refuse a moment that lies beyond its phase in every draw."""
-    for a, one in enumerate(asked):
-        if not bool(reached[:, a].any()):
-            raise SpecError(
-                f"at = {one.label}: the phase has fewer selections; ask for an earlier step, or a part such as 50%"
-            )
+def refuse_unreached(label: str, reached: Tensor) -> None:
+    """Refuse a moment that none of the draws reaches.
+
+    Raises:
+        SpecError: with the number of draws.
+    """
+    if not bool(reached.any()):
+        raise SpecError(
+            f"at = {label}: the phase has fewer selections in every draw ({len(reached)} drawn); ask for an earlier "
+            "step, or for a part of it such as 50%"
+        )

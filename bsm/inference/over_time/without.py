@@ -10,11 +10,11 @@ from torch import Tensor
 
 from bsm.inference.over_time.asked import Asked, When, asked
 from bsm.inference.over_time.mixed import BAND
-from bsm.inference.over_time.shares import shares
+from bsm.inference.over_time.shares import refuse_unreached, shares
 from bsm.inference.over_time.timeline import Kept
 from bsm.inference.parameters import Space
 from bsm.motives.compile import Behaviour
-from bsm.motives.course.forecast import Event, event_of, situation
+from bsm.motives.course.forecast import Event
 from bsm.motives.course.forecast import forecast as by_shares
 from bsm.motives.theta import Theta, central
 from bsm.spec.model import Model, SpecError
@@ -57,7 +57,9 @@ class Without:
 
     def forecast(self, event: str | Event, context: Mapping[str, str] | None, moment: int) -> Summary:
         """P(event | do(AI at the moment), context); without a context, the mean over the declared support."""
-        found = _forecast(self.timeline.model, self.theta, self.values[:, moment], event, context)
+        model = self.timeline.model
+        with torch.no_grad():
+            found = by_shares(Behaviour(model), self.theta, self.values[:, moment], model.reading, event, context)
         return summary(found.expand(len(self.reached))[self.reached[:, moment]])
 
 
@@ -80,11 +82,7 @@ def without_ledger(model: Model, at: When | Sequence[When], draws: int = DRAWS, 
         theta = space.theta(space.prior_draws(draws if space.names else 1, seed))
         values, reached = shares(timeline, theta, wanted)
     for a, one in enumerate(wanted):
-        if not bool(reached[:, a].any()):
-            raise SpecError(
-                f"at = {one.label}: in none of {draws} prior draws has the phase so many selections; ask for an "
-                "earlier step, for a part such as 50%, or for more draws"
-            )
+        refuse_unreached(one.label, reached[:, a])
     return Without(timeline, theta, wanted, values, reached)
 
 
@@ -101,7 +99,8 @@ def refuse_forecast(model: Model, event: str | Event, context: Mapping[str, str]
         SpecError: no such observation, node or state; or what the reading cannot forecast.
     """
     even = torch.full((1, len(model.motivations)), 1 / len(model.motivations), dtype=torch.float64)
-    _forecast(model, central(model), even, event, context)
+    with torch.no_grad():
+        by_shares(Behaviour(model), central(model), even, model.reading, event, context)
 
 
 def refuse_beyond(model: Model, wanted: Sequence[Asked]) -> None:
@@ -122,14 +121,3 @@ def refuse_beyond(model: Model, wanted: Sequence[Asked]) -> None:
                 f"{float(n.max()):.3g} in {CHECKED} prior draws; write an earlier step, or a part such as "
                 f"{phase.name}:50%"
             )
-
-
-def _forecast(
-    model: Model, theta: Theta, values: Tensor, event: str | Event, context: Mapping[str, str] | None
-) -> Tensor:
-    """P(event) in the context, [draw]."""
-    who, wanted = Behaviour(model), event_of(model, event)
-    where = who.support if context is None else situation(model, context)
-    with torch.no_grad():
-        each = by_shares(who, theta, values, model.reading, wanted, where)
-        return each[:, 0] if context is not None else (each * who.frequencies(theta)).sum(-1)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bsm.motives.course.continuity import Divergence, Where, divergence, where
 from bsm.motives.course.emptied import emptied
-from bsm.motives.course.forecast import Event, event_of, forecast, policies, situation
+from bsm.motives.course.forecast import Event, forecast, policies
 from bsm.motives.course.influence import of_mixture, of_votes
 from bsm.motives.course.logs import log_of, log_sum
 from bsm.motives.course.moments import At, Moment, continued, moment, steps_at
@@ -236,10 +236,7 @@ class Course:
                 its default. The declared support at its own frequencies when absent.
             at: a moment, as in `moment`.
         """
-        who, wanted = self.timeline.outside, event_of(self.model, event)
-        chosen = who.support if context is None else situation(self.model, context)
-        found = forecast(who, self.theta, self.shares(at), self.reading, wanted, chosen)
-        return found[:, 0] if context is not None else (found * who.frequencies(self.theta)).sum(-1)
+        return forecast(self.timeline.outside, self.theta, self.shares(at), self.reading, event, context)
 
     def influence(self, at: At = None, phase: str | None = None, filled_by: str | None = None) -> Tensor:
         """KL(policy without a pattern || policy), mean over contexts, [draw, m] nats (theory d1).

@@ -18,6 +18,32 @@ Event = Mapping[str, tuple[str, ...]]
 
 
 def forecast(
+    behaviour: Behaviour,
+    theta: Theta,
+    shares: Tensor,
+    reading: str,
+    event: str | Event,
+    context: Mapping[str, str] | None = None,
+) -> Tensor:
+    """P(event in one context | do(AI)), [draw]; without a context, its mean over the declared support.
+
+    Args:
+        shares: [draw, m].
+        reading: who is taken to drive, as in `by_situation`.
+        event: the name of an observation, or nodes and the states that count.
+        context: as in `situation`.
+
+    Raises:
+        SpecError: as `event_of`, `situation` and `by_situation`.
+    """
+    wanted = event_of(behaviour.model, event)
+    if context is not None:
+        return by_situation(behaviour, theta, shares, reading, wanted, situation(behaviour.model, context))[:, 0]
+    each = by_situation(behaviour, theta, shares, reading, wanted, behaviour.support)
+    return (each * behaviour.frequencies(theta)).sum(-1)
+
+
+def by_situation(
     behaviour: Behaviour, theta: Theta, shares: Tensor, reading: str, event: Event, chosen: Situations
 ) -> Tensor:
     """P(event | do(AI), context) in each situation, [draw, situation].

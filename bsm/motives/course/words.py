@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
 from bsm.motives.course.moments import START
 from bsm.spec.model import Model, SpecError
 from bsm.spec.number_words import probability
+from bsm.spec.text_table import aligned
 
 GONE = "none left"
 
@@ -27,7 +28,7 @@ def as_text(model: Model, dynamics: str, draws: int, shares: Callable[[str], Ten
     over = f"mean over {draws} draws of the parameters" if draws > 1 else "one draw of the parameters"
     head = f"{model.name}: {dynamics}; reading: {model.reading}; shares of influence without a ledger, {over}"
     rows = [[name, *(column[i] for column in columns)] for i, name in enumerate(model.motivations)]
-    return "\n".join([head, *table(["motivation", *moments], rows)])
+    return "\n".join([head, aligned(["motivation", *moments], rows, numbers=range(1, len(moments) + 1))])
 
 
 def _column(shares: Callable[[str], Tensor], moment: str, count: int) -> list[str]:
@@ -43,20 +44,10 @@ def divergence_text(between: tuple[str, str], motivations: Mapping[str, Tensor],
     every = {**motivations, **{f"family {name}": value for name, value in families.items()}}
     drawn = max(value.numel() for value in every.values()) > 1
     rows = [[name, *_nats(value, drawn)] for name, value in every.items()]
-    return "\n".join([head, *table(["", "mean", "central 90 %"] if drawn else ["", "nats"], rows)])
+    return "\n".join([head, aligned(["", "mean", "central 90 %"] if drawn else ["", "nats"], rows, numbers=(1, 2))])
 
 
 def _nats(values: Tensor, drawn: bool) -> list[str]:
     own = values.detach().reshape(-1)
     band = [f"{float(own.quantile(0.05)):.3f} to {float(own.quantile(0.95)):.3f}"] if drawn else []
     return [f"{float(own.mean()):.3f}", *band]
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with the first column on the left and the others on the right, two blanks between."""
-    every = [header, *rows]
-    wide = [max(len(row[k]) for row in every) for k in range(len(header))]
-    return [
-        "  ".join(c.ljust(w) if k == 0 else c.rjust(w) for k, (c, w) in enumerate(zip(row, wide, strict=True))).rstrip()
-        for row in every
-    ]

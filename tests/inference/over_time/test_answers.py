@@ -109,6 +109,21 @@ def test_a_forecast_warns_where_most_of_what_is_believed_has_none():
     assert "RELIED" not in str(bsm.posterior(sure, ledger(sure, ROWS[0]), at=["now"]).forecast("acted", {"c": "v"}))
 
 
+def test_draws_that_leave_nothing_to_the_named_have_no_say_in_what_is_forecast():
+    model = drifting(still(**UNCERTAIN))
+    found = bsm.posterior(model, ledger(model, ROWS[0]), at=["now"], draws=100)
+    whole, apart = found.forecast("acted", {"c": "v"}), found.divergence({"c": "u"}, {"c": "v"})
+    values = found.tree["draws"]["smoothed_probability"].copy()
+    values[{"subject": 0, "moment": 0, "draw": slice(0, 40)}] = [0.0] * len(model.motivations) + [1.0]
+    found.tree["draws"]["smoothed_probability"] = values
+    some, left = found.forecast("acted", {"c": "v"}), found.divergence({"c": "u"}, {"c": "v"})
+    np.testing.assert_allclose(some.draws, whole.draws[40:])
+    assert some.mean != whole.mean
+    np.testing.assert_allclose(left.motivations, apart.motivations[40:])
+    for family, value in apart.families.items():
+        np.testing.assert_allclose(left.families[family], value[40:])
+
+
 def test_what_was_not_asked_about_is_refused():
     model = drifting(still())
     found = bsm.posterior(model, ledger(model, *ROWS), at=["now"])

@@ -14,7 +14,7 @@ from math import inf, log
 import torch
 from torch import Tensor
 
-from bsm.engine.temporal.differentiable import log_sum
+from bsm.engine.logs import log_sum
 from bsm.motives.readings import POINTS, Method, dirichlet
 
 LEAST_BITS = 1.0  # that identify alpha

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bsm.engine.temporal.differentiable import log_of, log_sum
+from bsm.engine.logs import log_of, log_sum
 
 
 def work(episodes: int, patterns: int) -> int:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bsm.engine.temporal.differentiable import log_of
+from bsm.engine.logs import log_of
 from bsm.motives.stretch import Stretch, along, check_shares, operator
 
 

@@ -18,13 +18,14 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from bsm.engine.temporal.differentiable import log_of, log_sum
-from bsm.motives import assignments, sticks
+from bsm.engine.logs import log_of, log_sum
+from bsm.motives import assignments
+from bsm.motives.own_shares.mean import mean
 from bsm.motives.stretch import check_shares
 
 Method = Literal["auto", "exact", "points"]
 MOST_TERMS = 20_000_000  # of an exact sum, all draws together
-POINTS = 8192
+POINTS = 32_768
 
 
 class Reading(NamedTuple):
@@ -61,11 +62,11 @@ def dirichlet(
         alpha: from 0 to infinity, a number or [alpha].
         counts: episodes that each item stands for, [item], one each by default; other than whole numbers need points.
         method: "exact", "points", or "auto": exact if that takes at most MOST_TERMS terms.
-        points: about how many, of each of four scramblings. seed: of the scramblings.
+        points: about how many of each draw, in eight scramblings. seed: of the scramblings.
 
     Raises:
         ValueError: shapes that do not fit, weights that do not sum to one, negative or NaN alpha or counts, +inf or NaN
-            log-likelihoods, or an exact sum that is too long.
+            log-likelihoods, an exact sum that is too long, or fewer than 20 effective points.
 
     >>> told_apart = torch.tensor([[[0.9, 0.1], [0.1, 0.9]]]).double().log()
     >>> even = torch.tensor([[0.5, 0.5]]).double()
@@ -136,18 +137,22 @@ def drivers(shares: Tensor, log_likelihood: Tensor) -> Tensor:
     return each.softmax(-1)
 
 
-def _by_points(x: Tensor, n: Tensor, concentration: Tensor, points: int, seed: int) -> Reading:
-    draws = max(x.shape[0], concentration.shape[0])
-    rows = []
-    for items, a in zip(x.expand(draws, -1, -1), concentration.expand(draws, -1), strict=True):
-        held, met = a.detach() > 0, n > 0
-        inside = items[met][:, held]
-        if bool((inside.amax(-1) == -torch.inf).any()):
-            rows.append((items.new_tensor(-torch.inf), torch.zeros_like(a), items.new_tensor(0.0)))
-            continue
-        log_mean, shares, error = sticks.log_mean(inside, n[met], a[held], points, seed)
-        rows.append((log_mean, torch.zeros_like(a).masked_scatter(held, shares), error))
-    return Reading(*(torch.stack(column) for column in zip(*rows, strict=True)))
+def _by_points(x: Tensor, n: Tensor, shape: Tensor, points: int, seed: int) -> Reading:
+    draws, met = max(x.shape[0], shape.shape[0]), n > 0
+    items, a = x.expand(draws, -1, -1)[:, met], shape.expand(draws, -1)
+    best = items.detach().masked_fill(a.detach()[:, None] == 0, -torch.inf).amax(-1)
+    possible = (best > -torch.inf).all(-1)
+    rows = possible.nonzero().flatten()
+    nats, shares = items.new_full((draws,), -torch.inf), torch.zeros_like(a)
+    error = items.new_zeros(draws)
+    if not len(rows):
+        return Reading(nats, shares, error)
+    found = mean(items[rows], n[met], a[rows], points, seed)
+    return Reading(
+        nats.index_put((rows,), found.log_mean),
+        shares.index_put((rows,), found.shares),
+        error.index_put((rows,), found.error),
+    )
 
 
 def _exactly(x: Tensor, n: Tensor, method: Method) -> bool:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_of
 from bsm.engine.temporal import power
-from bsm.engine.temporal.differentiable import log_of
 
 ENTRIES = 1 << 20  # of the powers held at once
 SHORTEST, LONGEST = 64, 4096  # steps that one set of powers serves: powers cost more than the products with them

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_sum
 from bsm.motives.course import Course, Moment, Stage, course
-from bsm.motives.course.logs import log_sum
 from bsm.motives.course.step import log_gain, transition
 from bsm.motives.half_life import HalfLife, Measure, bits_after, half_life, half_life_of
 from bsm.motives.theta import Theta

@@ -76,7 +76,7 @@ def test_ais_add_up_and_draws_are_averaged():
 def test_by_points_the_error_is_said():
     grid = torch.tensor([0.1, 1.0, 10.0])
     exact, none = alpha_likelihood(ais((3, 2), (5, 0)), EVEN, grid)
-    drawn, error = alpha_likelihood(ais((3, 2), (5, 0)), EVEN, grid, method="points", points=1024)
+    drawn, error = alpha_likelihood(ais((3, 2), (5, 0)), EVEN, grid, method="points", points=4096)
     assert float(none.max()) == 0 < float(error.min())
     torch.testing.assert_close(drawn, exact, atol=1e-2, rtol=0)
 

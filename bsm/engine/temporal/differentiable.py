@@ -7,6 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_of, log_sum
 from bsm.engine.temporal.floats import TINY
 from bsm.engine.temporal.inputs import Chain, Passed
 
@@ -120,17 +121,3 @@ def _in_logs(initial: Tensor, transition: Tensor, evidence: Tensor, both: bool) 
         beta = beta - mass.masked_fill(impossible, 0.0).unsqueeze(-1)
         smoothed.append((joint - mass.masked_fill(impossible, 0.0).unsqueeze(-1)).exp())
     return Passed(filtered, torch.stack(smoothed[::-1], 1), total, doubtful, impossible)
-
-
-def log_of(x: Tensor) -> Tensor:
-    """log x; at 0 it is -inf with gradient 0."""
-    none = x == 0
-    return x.masked_fill(none, 1.0).log().masked_fill(none, -torch.inf)
-
-
-def log_sum(x: Tensor, axis: int) -> Tensor:
-    """log of the sum of exp(x); -inf with gradient 0 where every term is -inf."""
-    top = x.detach().amax(axis, keepdim=True)
-    top = top.masked_fill(top == -torch.inf, 0.0)
-    total = (x - top).exp().sum(axis)
-    return log_of(total) + top.squeeze(axis)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_of, log_sum
 from bsm.engine.temporal import squaring
-from bsm.engine.temporal.differentiable import log_of, log_sum
 from bsm.engine.temporal.floats import LN2
 from bsm.engine.temporal.inputs import lined_up
 from bsm.engine.temporal.wide import NONE

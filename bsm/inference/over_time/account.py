@@ -11,6 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_sum
 from bsm.evidence.episodes import Episodes
 from bsm.evidence.ledger import Evidence
 from bsm.inference.over_time.asked import Asked
@@ -25,7 +26,6 @@ from bsm.inference.over_time.weights import Smooth, Weights, difference, normali
 from bsm.inference.parameters import Space
 from bsm.motives.compile import Behaviour, references
 from bsm.motives.course import Course, Timeline
-from bsm.motives.course.logs import log_sum
 from bsm.motives.course.stages import Stage
 from bsm.motives.theta import Theta
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from bsm.engine import temporal
+from bsm.engine.logs import log_sum
 from bsm.engine.temporal import Smoothed
 from bsm.inference.over_time.layout import Part
 from bsm.inference.over_time.moves import applied
-from bsm.motives.course.logs import log_sum
 from bsm.motives.course.stages import Stage
 from bsm.motives.course.step import fraction, transition
 

@@ -15,24 +15,24 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_of, log_sum
 from bsm.evidence.episodes import Episodes, Rates
 from bsm.evidence.likelihood import Counts
 from bsm.inference.over_time.emissions import repeated
-from bsm.inference.over_time.episode_counts import Items, fitted
-from bsm.inference.over_time.gammas import OwnShares
 from bsm.inference.over_time.mixture import Mixture, mixed, seen_at
-from bsm.inference.over_time.points import Points, adapted, begun
 from bsm.inference.over_time.shares import place
 from bsm.inference.over_time.weights import Smooth, Weights
 from bsm.motives.compile import references
 from bsm.motives.course import Course
-from bsm.motives.course.logs import log_of, log_sum
+from bsm.motives.own_shares.episode_counts import Items
+from bsm.motives.own_shares.gammas import OwnShares
+from bsm.motives.own_shares.points import Points, adapted, begun
 from bsm.motives.theta import Theta
 from bsm.spec.model import SpecError
 
 TOTAL = 32_768  # points of all draws that are weighed together
 MOST, FEWEST = 16_384, 128  # points of a draw
-FITS = 4  # fitted counts of episodes from which the points of a draw begin
+FITS = 16  # at most, fitted counts of episodes from which the points of a draw begin
 AT_ONCE = 2_000_000  # numbers in the rates of all rows at points
 FARTHEST = 30.0  # nats by which shares at two moments are told apart in a fit
 
@@ -111,9 +111,9 @@ class Dirichlet(Mixture):
 
         main = self._main(theta)
         shape = alpha[:, None] * log_w[main].detach().exp()
-        counts, worth = fitted(self._items(rates, theta, log_w, main), shape, FITS)
+        items = self._items(rates, theta, log_w, main)
         count = 1 << (min(MOST, max(FEWEST, TOTAL // draws)).bit_length() - 1)
-        points = adapted(begun(shape, counts, worth), told, count)
+        points = adapted(begun(items, shape, FITS), told, count)
         return points, *latest[0]
 
     def _rows_at(

@@ -16,12 +16,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_sum
 from bsm.inference.fits import TooFewEffective
 from bsm.inference.importance import FEWEST_EFFECTIVE, Proposal, Sample, curvature, modes, refined, student_noise
 from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.point_error import refuse_few_points
 from bsm.inference.over_time.weights import Smooth, Weights, normalised
-from bsm.motives.course.logs import log_sum
 
 T = TypeVar("T", bound=tuple)
 Classes = Sequence[Sequence[int]]

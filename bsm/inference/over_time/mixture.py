@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_sum
 from bsm.evidence.episodes import Rates
 from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.asked import Asked
@@ -21,7 +22,6 @@ from bsm.inference.over_time.shares import place, reaches
 from bsm.inference.over_time.timeline import Kept
 from bsm.inference.over_time.weights import Smooth, Weights
 from bsm.motives.course import Course, Moment, continued
-from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta
 
 

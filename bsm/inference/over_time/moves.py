@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_of, log_sum
 from bsm.engine.temporal import power
-from bsm.motives.course.logs import log_of, log_sum
 from bsm.motives.course.softmax import ascended
 from bsm.motives.course.stages import Stage
 from bsm.motives.course.step import log_gain, transition

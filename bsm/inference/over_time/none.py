@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_sum
 from bsm.inference.free import beside, integrate
 from bsm.inference.importance import FEWEST_EFFECTIVE, Sample
 from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.draws import CHUNK, Drawn
 from bsm.inference.over_time.places import is_before, past_part
 from bsm.inference.over_time.weights import normalised
-from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta
 
 KEPT = 50

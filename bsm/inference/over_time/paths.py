@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bsm.engine import temporal
+from bsm.engine.logs import log_sum
 from bsm.inference.over_time.account import Account
 from bsm.inference.over_time.asked import Asked, asked
 from bsm.inference.over_time.chain import Chain
@@ -18,7 +19,6 @@ from bsm.inference.over_time.forecast import chosen, parameters
 from bsm.inference.over_time.places import places
 from bsm.inference.over_time.shares import reaches
 from bsm.inference.over_time.timeline import Kept
-from bsm.motives.course.logs import log_sum
 from bsm.motives.theta import Theta
 from bsm.spec.model import SpecError
 

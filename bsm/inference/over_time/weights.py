@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_sum
 from bsm.evidence.ledger import Evidence
 from bsm.motives.compile import references
-from bsm.motives.course.logs import log_sum
 
 
 class Weights(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from bsm.motives.course.logs import log_of, log_sum
+from bsm.engine.logs import log_of, log_sum
 from bsm.motives.course.moments import Moment, steps_at
 from bsm.motives.course.replicator import advanced
 from bsm.motives.course.softmax import ascended

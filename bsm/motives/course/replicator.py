@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from bsm.motives.course.logs import carried, log_of
+from bsm.engine.logs import log_of
+from bsm.motives.course.log_powers import carried
 from bsm.motives.course.stages import Stage
 from bsm.motives.course.step import fraction, log_gain, selected, transition
 from bsm.motives.course.transmitted import advanced_together

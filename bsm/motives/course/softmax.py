@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_of, log_sum
 from bsm.engine.temporal import flow
-from bsm.motives.course.logs import log_of, log_sum
 from bsm.motives.course.stages import Stage
 from bsm.spec.model import SpecError
 

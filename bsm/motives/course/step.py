@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bsm.motives.course.logs import log_of, log_sum
+from bsm.engine.logs import log_of, log_sum
 from bsm.motives.course.stages import Stage
 
 NEAR = 600.0  # nats: exp of more may overflow

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from bsm.motives.course.logs import log_of, log_sum
+from bsm.engine.logs import log_of, log_sum
 from bsm.motives.course.stages import Stage
 from bsm.motives.course.step import exploring, fraction, log_gain, transition
 from bsm.spec.model import SpecError

@@ -9,8 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_of, log_sum
 from bsm.motives.course.emptied import emptied
-from bsm.motives.course.logs import log_of, log_sum
 from bsm.motives.course.moments import At, continued, moment, steps_at
 from bsm.motives.course.replicator import advanced
 from bsm.motives.course.softmax import Gradient, ascended

@@ -13,12 +13,12 @@ from scipy.special import betaln
 
 import bsm
 from bsm.inference.fits import TooFewEffective
-from bsm.inference.over_time import points
-from bsm.inference.over_time.gammas import log_gamma_quantile, normal_score
 from bsm.inference.over_time.point_error import noted, point_error, refuse_few_points
 from bsm.inference.over_time.weights import Weights
 from bsm.motives import readings
 from bsm.motives.course import course
+from bsm.motives.own_shares import points
+from bsm.motives.own_shares.gammas import log_gamma_quantile, normal_score
 from bsm.motives.theta import central
 from bsm.spec.model import SpecError
 from tests.inference.examples import ledger, small, training

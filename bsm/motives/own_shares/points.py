@@ -17,12 +17,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from bsm.inference.over_time.gammas import FARTHEST, log_gamma_quantile, normal_score
-from bsm.motives.course.logs import log_sum
+from bsm.engine.logs import log_sum
+from bsm.motives.own_shares.episode_counts import Items, fitted
+from bsm.motives.own_shares.gammas import FARTHEST, log_gamma_quantile, normal_score
+from bsm.motives.own_shares.modes import modes
 
 REPLICATES = 8  # independent scramblings, whose spread is the error
 SCALES = (1.0, 0.3, 0.05)  # of fitted counts, for a fit is narrower than what it fits
-WIDER = 1.2  # covariance of a normal distribution, next to the weighted points
+WIDER = 1.5  # covariance of a normal distribution, next to the weighted points
 EVEN = 0.1  # of the points, divided evenly among the parts of the mixture
 PRIOR = 0.05  # of the points, at least from the prior
 ROUNDS, MOST_ROUNDS = 3, 12
@@ -39,7 +41,8 @@ class Proposal:
 
     `shape` [draw, m] of the prior; `counts` [draw, fit, m] that update it, the first of zero (the prior); `centre`
     [draw, normal, m] and `spread` [draw, normal, m, m] (lower triangular) of scores; `parts` [draw, fit + normal].
-    `group` [fit]: the normal distribution that follows a fit's points.
+    `group` [fit]: the normal distribution that follows a fit's points. `left` [draw]: what part of the mean is where no
+    fit was kept, by the worth of the fits.
     """
 
     shape: Tensor
@@ -48,6 +51,7 @@ class Proposal:
     spread: Tensor
     parts: Tensor
     group: Tensor
+    left: Tensor
 
     @property
     def alpha(self) -> Tensor:
@@ -87,8 +91,6 @@ class Proposal:
         log_s = (log_g - log_sum(log_g)[..., None]).clamp_min(-1e200)
         norm = self._log_beta(self.counts) - self._log_beta(torch.zeros_like(self.counts))
         fits = torch.einsum("pdm,dkm->pdk", log_s, self.counts) - norm
-        if not self.centre.shape[1]:
-            return fits
         whole = torch.linalg.inv(self.spread)
         y = torch.einsum("djmn,pdjn->pdjm", whole, score[:, :, None] - self.centre)
         log_size = torch.diagonal(self.spread, dim1=-2, dim2=-1).log().sum(-1)
@@ -103,18 +105,26 @@ class Proposal:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Scores [replicate x point, draw, m] and their log weights [replicate x point, draw], to sum with."""
+    """Scores [replicate x point, draw, m] and their log weights [replicate x point, draw], to sum with.
+
+    `left` [draw] is as in `Proposal`.
+    """
 
     score: Tensor
     log_weight: Tensor
+    left: Tensor
 
     def error(self, log_f: Tensor) -> Tensor:
-        """Standard error of the log of the weighted sum of exp(log_f) [replicate x point, draw], nats, [draw]."""
+        """Standard error of the log of the weighted sum of exp(log_f) [replicate x point, draw], nats, [draw].
+
+        By the spread of the replicates, and at least what was left out.
+        """
         each = log_sum((self.log_weight + log_f).unflatten(0, (REPLICATES, -1)), 1)  # [replicate, draw]
         top = each.amax(0)
         part = (each - torch.where(top == -torch.inf, 0.0, top)).exp()
         mean = part.mean(0)
-        return torch.where(mean > 0, part.std(0) / torch.where(mean > 0, mean, 1.0) / REPLICATES**0.5, 0.0)
+        spread = torch.where(mean > 0, part.std(0) / torch.where(mean > 0, mean, 1.0) / REPLICATES**0.5, 0.0)
+        return torch.maximum(spread, self.left)
 
     def effective(self, log_f: Tensor) -> Tensor:
         """Effective number of points, [draw]."""
@@ -122,14 +132,24 @@ class Points:
         return 1 / (weight**2).sum(0).clamp_min(1e-300)
 
 
-def begun(shape: Tensor, counts: Tensor, worth: Tensor) -> Proposal:
-    """The prior, and fitted counts [draw, fit, m] at several scales; `worth` [draw, fit] are the parts of the fits."""
+def begun(items: Items, shape: Tensor, fits: int) -> Proposal:
+    """The prior; counts of episodes fitted to the items, at several scales; and normal distributions about each fit.
+
+    Args:
+        items: what was seen, or nearly: how well only decides how many points are effective.
+        shape: of the prior, [draw, m]; 0 for a pattern without a share.
+        fits: how many to keep.
+    """
+    counts, worth, left = fitted(items, shape, fits)
+    centre, spread = modes(items, shape, counts)
     draws, fits, m = counts.shape
     scaled = torch.cat([torch.zeros(draws, 1, m, dtype=torch.float64), *(s * counts for s in SCALES)], 1)
-    parts = torch.cat([torch.full((draws, 1), 0.2, dtype=torch.float64), worth.repeat(1, len(SCALES))], 1)
+    prior = torch.full((draws, 1), 0.2, dtype=torch.float64)
+    parts = torch.cat([prior, worth.repeat(1, len(SCALES)), prior, worth], 1)
     group = torch.cat([torch.zeros(1, dtype=torch.long), torch.arange(1, fits + 1).repeat(len(SCALES))])
-    nothing = torch.zeros(draws, 0, m, dtype=torch.float64)
-    return Proposal(shape, scaled, nothing, torch.zeros(draws, 0, m, m, dtype=torch.float64), _floored(parts), group)
+    centre = torch.cat([torch.zeros_like(centre[:, :1]), centre], 1)
+    spread = torch.cat([torch.eye(m, dtype=torch.float64).expand(draws, 1, m, m), WIDER**0.5 * spread], 1)
+    return Proposal(shape, scaled, centre, spread, _floored(parts), group, left)
 
 
 def adapted(proposal: Proposal, log_likelihood: Callable[[Tensor], Tensor], count: int, seed: int = 0) -> Points:
@@ -152,13 +172,16 @@ def adapted(proposal: Proposal, log_likelihood: Callable[[Tensor], Tensor], coun
         score = proposal.scores(_even(proposal, count // REPLICATES, seed + one))
         found.append(score)
         weights.append(_log_weights(proposal, score))
-    points = Points(torch.cat(found), torch.cat(weights) - torch.tensor(float(REPLICATES)).log())
+    points = Points(torch.cat(found), torch.cat(weights) - torch.tensor(float(REPLICATES)).log(), proposal.left)
     log_likelihood(points.score)
     return points
 
 
 def _log_weights(proposal: Proposal, score: Tensor) -> Tensor:
-    """log of prior over mixture, over the number of points, calibrated where there are enough, [point, draw]."""
+    """log of prior over mixture, over the number of points, calibrated where there are enough, [point, draw].
+
+    Calibrated by all parts; where that would leave a point a weight below 0, by the fits alone; else not.
+    """
     each = proposal.log_ratios(score)
     log_q = log_sum(each + proposal.parts.log())
     plain = -log_q - torch.tensor(float(len(score))).log()
@@ -166,15 +189,25 @@ def _log_weights(proposal: Proposal, score: Tensor) -> Tensor:
     if len(score) < PER_PART * parts:
         return plain
     ratio = (each - log_q[..., None]).exp()  # each integrates to one
-    gram = torch.einsum("pdk,pdl->dkl", ratio, ratio) / len(score)
+    found = plain
+    for controls in (ratio[..., : proposal.counts.shape[1]], ratio):
+        factor = _calibration(controls)
+        found = torch.where((factor > 0).all(0), plain + factor.clamp_min(1e-300).log(), found)
+    return found
+
+
+def _calibration(ratio: Tensor) -> Tensor:
+    """Factors of the points, [point, draw], at which each ratio [point, draw, control] has the mean 1 that it has."""
+    gram = torch.einsum("pdk,pdl->dkl", ratio, ratio) / len(ratio)
     lack = 1 - ratio.mean(0)
     tilt = (torch.linalg.pinv(gram, rtol=1e-10, hermitian=True) @ lack[..., None]).squeeze(-1)
-    factor = 1 + torch.einsum("pdk,dk->pd", ratio, tilt)
-    return torch.where((factor > 0).all(0), plain + factor.clamp_min(1e-300).log(), plain)
+    return 1 + torch.einsum("pdk,dk->pd", ratio, tilt)
 
 
 def _moved(proposal: Proposal, score: Tensor, log_f: Tensor) -> tuple[Proposal, Tensor]:
-    """Parts by their share of the weighted points, and normal distributions at those of each group.
+    """Parts by their share of the weighted points, and normal distributions moved to those of each group.
+
+    The fewer of its points are effective, the more of a normal distribution stays as it was.
 
     With how many points of the proposal were effective, [draw].
     """
@@ -184,26 +217,19 @@ def _moved(proposal: Proposal, score: Tensor, log_f: Tensor) -> tuple[Proposal, 
     enough = 1 / (_softmax(log_f - log_q) ** 2).sum(0)
     belongs = (each - log_q[..., None]).exp() * weight[..., None]
     fits = proposal.counts.shape[1]
-    normals = int(proposal.group.max()) + 1
-    own = torch.zeros(*belongs.shape[:2], normals, dtype=torch.float64)
-    own = own.index_add(2, proposal.group, belongs[..., :fits])
-    parts = belongs.sum(0)
-    if proposal.centre.shape[1]:
-        own = own + belongs[..., fits:]
-    else:
-        parts = torch.cat([parts, own.sum(0)], -1)
+    own = belongs[..., fits:].index_add(2, proposal.group, belongs[..., :fits])
     total = own.sum(0).clamp_min(1e-300)  # [draw, normal]
     inside = own / total
     m = score.shape[-1]
     effective = (1 / (inside**2).sum(0).clamp_min(1e-300)).clamp_max(len(score))
-    effective = torch.where(total > 1e-200, effective, 0.0)[..., None, None]
-    centre = torch.einsum("pdj,pdm->djm", inside, score)
+    own_say = torch.where(total > 1e-200, effective / (effective + m + 1), 0.0)[..., None]
+    centre = torch.lerp(proposal.centre, torch.einsum("pdj,pdm->djm", inside, score), own_say)
     off = score[:, :, None] - centre
     second = torch.einsum("pdj,pdjm,pdjn->djmn", inside, off, off)
-    eye = torch.eye(m, dtype=torch.float64)
-    covariance = WIDER * (effective * second + (m + 1) * eye) / (effective + m + 1)
-    spread = torch.linalg.cholesky(covariance + 1e-10 * eye)
-    return replace(proposal, centre=centre, spread=spread, parts=_floored(parts)), enough
+    before = proposal.spread @ proposal.spread.transpose(-1, -2)
+    covariance = torch.lerp(before, WIDER * second, own_say[..., None])
+    spread = torch.linalg.cholesky(covariance + 1e-10 * torch.eye(m, dtype=torch.float64))
+    return replace(proposal, centre=centre, spread=spread, parts=_floored(belongs.sum(0))), enough
 
 
 def _tempered(log_weight: Tensor, rounds: int = 12) -> Tensor:

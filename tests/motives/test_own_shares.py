@@ -17,7 +17,7 @@ def test_points_agree_with_the_exact_sum(items, patterns, spread):
     log_p, weights = random_episodes(items, items, patterns, spread=spread)
     alphas = torch.tensor([1e-6, 0.1, 1.0, 30.0, 1e6])
     exact = dirichlet(log_p, weights, alphas, method="exact")
-    drawn = dirichlet(log_p, weights, alphas, method="points", points=2048)
+    drawn = dirichlet(log_p, weights, alphas, method="points", points=8192)
     apart = (drawn.log_likelihood - exact.log_likelihood).abs()
     assert bool((apart < 5e-3).all())
     assert bool((apart < 8 * drawn.error + 1e-5).all()), "the stated error is the error"
@@ -63,9 +63,51 @@ def test_the_seed_alone_decides_the_points():
     log_p, weights = random_episodes(14, 8, 3)
     before = torch.get_rng_state()
     first, again, other = (
-        float(dirichlet(log_p, weights, 1.0, method="points", points=256, seed=seed).log_likelihood)
+        float(dirichlet(log_p, weights, 1.0, method="points", points=1024, seed=seed).log_likelihood)
         for seed in (0, 0, 1)
     )
     assert first == again != other
     assert exp(abs(first - other)) < 1.05
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 5.0, 50.0])
+def test_patterns_that_are_alike_count_as_one(alpha):
+    """Shares of patterns that act alike add up to Dirichlet shares: many patterns are then few, that can be summed."""
+    log_p, weights = random_episodes(7, 5, 3)
+    counts = torch.tensor([75.0, 50.0, 25.0, 60.0, 40.0])
+    kinds = [0, 0, 1, 2, 2, 1, 0, 1, 2, 1, 0, 2]
+    parts = torch.rand(12, generator=torch.Generator().manual_seed(3), dtype=torch.float64) + 0.1
+    sums = torch.zeros(3, dtype=torch.float64).index_add(0, torch.tensor(kinds), parts)
+    split = weights[:, kinds] * parts / sums[kinds]
+    few = dirichlet(log_p, weights, alpha, counts, method="exact")
+    many = dirichlet(log_p[..., kinds], split, alpha, counts)
+    apart = float((many.log_likelihood - few.log_likelihood).abs())
+    assert apart < 0.1
+    assert apart < 5 * float(many.error) + 1e-5
+    together = torch.zeros(1, 3, dtype=torch.float64).index_add(1, torch.tensor(kinds), many.shares)
+    torch.testing.assert_close(together, few.shares, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(("alpha", "acting"), [(50.0, 12), (5.0, 12), (1.0, 4)])
+def test_tight_rows_of_many_patterns_are_found_whatever_the_seed(alpha, acting):
+    """Twenty rows of 500 that a few patterns did: most shares are held close, and the others at their edges."""
+    chance = torch.Generator().manual_seed(11)
+    p = torch.sigmoid(2 * torch.randn(20, 12, generator=chance, dtype=torch.float64))
+    weights = torch.rand(12, generator=chance, dtype=torch.float64).softmax(-1)
+    yes = (500 * p[:, :acting].mean(-1)).round()
+    log_p, counts = torch.cat([p, 1 - p]).log()[None], torch.cat([yes, 500 - yes])
+    found, other = (dirichlet(log_p, weights[None], alpha, counts, points=8192, seed=seed) for seed in (0, 1))
+    apart = abs(float(found.log_likelihood - other.log_likelihood))
+    assert max(float(found.error), float(other.error)) < 0.1
+    assert apart < 4 * float(found.error + other.error)
+    torch.testing.assert_close(found.shares, other.shares, atol=0.02, rtol=0)
+
+
+def test_too_few_effective_points_are_refused():
+    chance = torch.Generator().manual_seed(2)
+    p = torch.sigmoid(3 * torch.randn(20, 12, generator=chance, dtype=torch.float64))
+    yes = (500 * p[:, :4].mean(-1)).round()
+    log_p, counts = torch.cat([p, 1 - p]).log()[None], torch.cat([yes, 500 - yes])
+    with pytest.raises(ValueError, match="are effective, fewer than 20"):
+        dirichlet(log_p, torch.full((1, 12), 1 / 12, dtype=torch.float64), 1.0, counts, points=64)

@@ -1,27 +1,15 @@
-"""Sums and powers in logs, where a weight is possible however small it is, with gradients that are never NaN."""
+"""Powers of a step in logs, where a weight is possible however small it is, with gradients that are never NaN."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from bsm.engine.logs import log_of, log_sum
 from bsm.engine.temporal import power
 
 FAINT = 700.0  # nats below the largest entry of its column, a float64 entry may be lost
 ROUNDING = 40.0  # nats below a sum, a term is below its rounding
-
-
-def log_of(values: Tensor) -> Tensor:
-    """Logs of numbers of at least 0; a zero has -inf and gradient 0."""
-    there = values > 0
-    return torch.where(there, torch.where(there, values, 1.0).log(), -torch.inf)
-
-
-def log_sum(values: Tensor, dim: int = -1) -> Tensor:
-    """log of the sum of exp along an axis; -inf, with gradient 0, where all are -inf."""
-    top = values.detach().amax(dim, keepdim=True)
-    top = torch.where(top == -torch.inf, 0.0, top)
-    return log_of((values - top).exp().sum(dim)) + top.squeeze(dim)
 
 
 def carried(log_weights: Tensor, log_step: Tensor, steps: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bsm.motives.course.logs import log_of, log_sum
+from bsm.engine.logs import log_of, log_sum
 
 FARTHEST = 37.0  # normal score whose tail is still a float64
 TINY = 1e-290  # a gamma variate below is taken from the first term of its logarithm

@@ -20,6 +20,7 @@ AT_ONCE = 2_000_000  # numbers in a fit, above which sets are chosen by some of 
 ALL_SETS = 4  # patterns of which every set is begun from
 THREES = 16  # patterns of which sets of three are begun from
 SAME = 0.01  # part of the episodes by which fits that are the same may differ
+DRIVES = 0.5  # episodes from which on a pattern drives something
 LEAST = 1e-3  # part of the mean that a fit is worth to be kept
 
 
@@ -95,12 +96,16 @@ def _best(count: Tensor, worth: Tensor, total: Tensor, most: int) -> Fits:
 
 
 def _apart(count: Tensor, worth: Tensor, total: Tensor) -> Tensor:
-    """Worth [draw, fit]; -inf for what is the same as a better one."""
+    """Worth [draw, fit]; -inf for what is the same as a better one: nearly the same counts, or the same patterns.
+
+    Likelihoods of shares have one mode in each set of patterns that drive something, however slowly fits get there.
+    """
     order = worth.argsort(dim=-1, descending=True, stable=True)
     ordered = count.gather(1, order[..., None].expand_as(count))
     found = worth.gather(1, order)
     for i in range(1, worth.shape[1]):
         near = (ordered[:, :i] - ordered[:, i, None]).abs().sum(-1) <= SAME * total[:, None] + 1e-9
+        near |= ((ordered[:, :i] > DRIVES) == (ordered[:, i, None] > DRIVES)).all(-1)
         same = near & (found[:, :i] > -torch.inf)
         found[:, i] = torch.where(same.any(-1), -torch.inf, found[:, i])
     return torch.empty_like(worth).scatter(1, order, found)

@@ -111,3 +111,20 @@ def test_too_few_effective_points_are_refused():
     log_p, counts = torch.cat([p, 1 - p]).log()[None], torch.cat([yes, 500 - yes])
     with pytest.raises(ValueError, match="are effective, fewer than 20"):
         dirichlet(log_p, torch.full((1, 12), 1 / 12, dtype=torch.float64), 1.0, counts, points=64)
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 1.0, 1e4, 1e8])
+@pytest.mark.parametrize("n", [1e6, 1e9, 1e12])
+def test_however_many_episodes_there_is_an_answer_or_a_refusal(n, alpha):
+    p = torch.tensor([[0.9, 0.1, 0.5, 0.4], [0.3, 0.6, 0.2, 0.8], [0.5, 0.5, 0.5, 0.5]], dtype=torch.float64)
+    even = torch.full((1, 4), 0.25, dtype=torch.float64)
+    for seen in (p.mean(-1), p[:, 0]):
+        items, counts = torch.cat([p, 1 - p]), n * torch.cat([seen, 1 - seen])
+        most = float(counts @ torch.cat([seen, 1 - seen]).log())  # under the shares that fit best
+        try:
+            found = dirichlet(items.log()[None], even, alpha, counts, points=2048)
+        except ValueError as refused:
+            assert "are effective" in str(refused)
+            continue
+        assert float(found.log_likelihood) <= most + 5 * float(found.error) + 1e-9 * abs(most)
+        assert float(found.shares.sum()) == pytest.approx(1.0)

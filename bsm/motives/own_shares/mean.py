@@ -52,16 +52,13 @@ def _block(log_p: Tensor, counts: Tensor, shape: Tensor, points: int, seed: int)
     top = log_p.detach().masked_fill(~held[:, None], -torch.inf).amax(-1, keepdim=True)
     x = (log_p - top).masked_fill(~held[:, None], -torch.inf).exp()
     with torch.no_grad():
-        found, log_s = _points(x.detach(), counts, shape.detach(), points, seed)
-    log_f = _log_likelihood(log_s, x, counts) + _log_change(log_s, shape)
-    joint = found.log_weight + log_f
+        found, log_s, error = _points(x.detach().cpu(), counts.cpu(), shape.detach().cpu(), points, seed)
+    log_s, log_weight = log_s.to(x.device), found.log_weight.to(x.device)
+    joint = log_weight + _log_likelihood(log_s, x, counts) + _log_change(log_s, shape)
     total = log_sum(joint, 0)
     shares = ((joint - total).exp()[..., None] * log_s.exp()).sum(0)
-    error, effective = found.error(log_f.detach()), found.effective(log_f.detach())
-    _refuse_few(effective, points)
-    error = torch.where(effective < FEW, torch.maximum(error, effective.rsqrt()), error)
     outside = (counts * top.squeeze(-1)).sum(-1)
-    return Mean(total + outside, shares / shares.sum(-1, keepdim=True), error)
+    return Mean(total + outside, shares / shares.sum(-1, keepdim=True), error.to(x.device))
 
 
 def _refuse_few(effective: Tensor, points: int) -> None:
@@ -73,17 +70,21 @@ def _refuse_few(effective: Tensor, points: int) -> None:
         )
 
 
-def _points(x: Tensor, counts: Tensor, shape: Tensor, points: int, seed: int) -> tuple[Points, Tensor]:
-    """Weighted points and their log shares, [point, draw, pattern]."""
+def _points(x: Tensor, counts: Tensor, shape: Tensor, points: int, seed: int) -> tuple[Points, Tensor, Tensor]:
+    """Weighted points, their log shares [point, draw, pattern], and the error that they leave, [draw]. On the CPU."""
     begin = begun(Items(log_of(x), counts.expand(len(x), -1)), shape, FITS)
-    latest: list[Tensor] = []
+    latest: list[tuple[Tensor, Tensor]] = []
 
     def told(score: Tensor) -> Tensor:
-        latest[:] = [OwnShares(score, shape.sum(-1)).log_at((shape / shape.sum(-1, keepdim=True)).log())]
-        return _log_likelihood(latest[0], x, counts)
+        log_s = OwnShares(score, shape.sum(-1)).log_at((shape / shape.sum(-1, keepdim=True)).log())
+        latest[:] = [(log_s, _log_likelihood(log_s, x, counts))]
+        return latest[0][1]
 
     found = adapted(begin, told, points, seed)
-    return found, latest[0]
+    log_s, log_f = latest[0]
+    error, effective = found.error(log_f), found.effective(log_f)
+    _refuse_few(effective, points)
+    return found, log_s, torch.where(effective < FEW, torch.maximum(error, effective.rsqrt()), error)
 
 
 def _log_likelihood(log_s: Tensor, x: Tensor, counts: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ ROUNDS = 15
 LONGEST = 3.0  # of a step, in each score
 HALVINGS = 4  # of a step that leads down
 FAINTEST = 1e-12  # share from which a step begins
+STEEPEST = 50.0  # log of the slope of a log gamma variate in its score
 
 
 def modes(items: Items, shape: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,7 +31,8 @@ def modes(items: Items, shape: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         counts: fitted episodes per pattern, [draw, fit, m].
     """
     held = (shape > 0)[:, None]
-    p = (items.log_p - items.log_p.amax(-1, keepdim=True)).exp()[:, None]  # [draw, 1, item, m]
+    top = items.log_p.amax(-1, keepdim=True).clamp_min(-1e300)  # an item may be impossible under every pattern
+    p = (items.log_p - top).exp()[:, None]  # [draw, 1, item, m]
     n = items.counts[:, None, :, None]
     a = torch.where(held, shape[:, None], 1.0)
     share = (a + counts) * held
@@ -47,18 +49,26 @@ def modes(items: Items, shape: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
             size /= 2
         z = torch.where(better[..., None], tried, z)
         worth, step, factor = _newton(z, p, n, a, held)
-    eye = torch.eye(z.shape[-1], dtype=torch.float64)
-    return z, torch.linalg.cholesky(torch.cholesky_inverse(factor) + 1e-12 * eye)
+    return z, lower(torch.cholesky_inverse(factor))
+
+
+def lower(covariance: Tensor) -> Tensor:
+    """Lower triangular factor [..., m, m], however unlike its scales are; of what rounding has spoilt, the scales."""
+    scale = torch.diagonal(covariance, dim1=-2, dim2=-1).clamp_min(1e-30).sqrt()
+    each = covariance / (scale[..., None] * scale[..., None, :])
+    eye = torch.eye(covariance.shape[-1], dtype=torch.float64)
+    factor, failed = torch.linalg.cholesky_ex(each + 1e-10 * eye)
+    return scale[..., None] * torch.where(failed[..., None, None] == 0, factor, eye)
 
 
 def _newton(z: Tensor, p: Tensor, n: Tensor, a: Tensor, held: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Log density of the scores [draw, fit], the step from there, and the factor of the matrix that it comes from."""
     worth, log_g, share, part = _worth(z, p, n, a, held)
     log_slope = -0.5 * z**2 - 0.5 * math.log(2 * math.pi) - a * log_g + log_g.clamp_max(700.0).exp() + torch.lgamma(a)
-    slope = torch.where(held, log_slope.clamp(-300.0, 300.0).exp(), 0.0)  # of log g in its score
+    slope = torch.where(held, log_slope.clamp(-STEEPEST, STEEPEST).exp(), 0.0)  # of log g in its score
     score = (part - share[:, :, None]) * slope[:, :, None]  # [draw, fit, item, m]
     information = torch.einsum("dfim,dfin->dfmn", score * n, score)
-    factor = torch.linalg.cholesky(information + torch.eye(z.shape[-1], dtype=torch.float64))
+    factor = lower(information + torch.eye(z.shape[-1], dtype=torch.float64))
     gradient = (score * n).sum(-2) - z
     step = torch.cholesky_solve(gradient[..., None], factor).squeeze(-1)
     return worth, step * (LONGEST / step.abs().amax(-1, keepdim=True).clamp_min(LONGEST)), factor

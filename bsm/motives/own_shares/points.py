@@ -20,7 +20,7 @@ from torch import Tensor
 from bsm.engine.logs import log_sum
 from bsm.motives.own_shares.episode_counts import Items, fitted
 from bsm.motives.own_shares.gammas import FARTHEST, log_gamma_quantile, normal_score
-from bsm.motives.own_shares.modes import modes
+from bsm.motives.own_shares.modes import lower, modes
 
 REPLICATES = 8  # independent scramblings, whose spread is the error
 SCALES = (1.0, 0.3, 0.05)  # of fitted counts, for a fit is narrower than what it fits
@@ -228,8 +228,7 @@ def _moved(proposal: Proposal, score: Tensor, log_f: Tensor) -> tuple[Proposal, 
     second = torch.einsum("pdj,pdjm,pdjn->djmn", inside, off, off)
     before = proposal.spread @ proposal.spread.transpose(-1, -2)
     covariance = torch.lerp(before, WIDER * second, own_say[..., None])
-    spread = torch.linalg.cholesky(covariance + 1e-10 * torch.eye(m, dtype=torch.float64))
-    return replace(proposal, centre=centre, spread=spread, parts=_floored(belongs.sum(0))), enough
+    return replace(proposal, centre=centre, spread=lower(covariance), parts=_floored(belongs.sum(0))), enough
 
 
 def _tempered(log_weight: Tensor, rounds: int = 12) -> Tensor:

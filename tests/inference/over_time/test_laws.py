@@ -231,11 +231,12 @@ def test_rows_that_cannot_be_meant_are_refused():
         bsm.posterior(soft, ledger(soft, {"k": 1, "n": 1, "phase": "tr", "steps": 1}), at="now")
 
 
-def test_impossible_rows_name_their_line():
+@pytest.mark.parametrize("reading", ["hypothesis", "mixture", "dirichlet"])
+def test_impossible_rows_name_their_line(reading):
     never = "{table: [{otherwise: {x: 1, y: 0, z: 0}}]}"
-    model = still(BASE=never, NONE="0")
+    model = replace(still(BASE=never, NONE="0", VARIANT=""), alpha=0.5)
     with pytest.raises(ImpossibleEvidence, match="line 2"):
-        bsm.posterior(model, ledger(model, {"k": 2, "n": 3}), at="now")
+        bsm.posterior(model, ledger(model, {"k": 2, "n": 3}), at="now", reading=reading)
 
 
 def test_softmax_reweights_the_share_at_the_time():

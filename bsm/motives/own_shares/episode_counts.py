@@ -131,7 +131,7 @@ def _sets(patterns: int) -> Tensor:
     if patterns <= ALL_SETS:
         sizes: tuple[int, ...] = tuple(range(1, patterns + 1))
     else:
-        sizes = (1, 2, *((3,) if 4 < patterns <= THREES else ()), patterns - 1, patterns)
+        sizes = (1, 2, *((3,) if patterns <= THREES else ()), patterns - 1, patterns)
     found = [one for k in sorted(set(sizes)) for one in combinations(every, k)]
     sets = torch.zeros(len(found), patterns, dtype=torch.float64)
     for i, one in enumerate(found):

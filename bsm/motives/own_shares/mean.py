@@ -21,7 +21,8 @@ FEWEST = 20.0  # effective points below which there is no answer
 class Mean(NamedTuple):
     """log of E_s prod_i (sum_m s_m p_m(x_i))**n_i, [draw]; shares' mean weighted by it, [draw, m]; error of the log.
 
-    The error is the spread of independent scramblings and, below 100 effective points, at least 1 / sqrt(their number).
+    The error is the spread of independent scramblings; at least the part of the mean where no fit was kept; and, below
+    100 effective points, at least 1 / sqrt(their number).
     """
 
     log_mean: Tensor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -36,7 +37,20 @@ def side_by_side(
     from joblib import Parallel, delayed
 
     running = Parallel(n_jobs=min(workers, len(tasks)), return_as="generator")
-    return list(_shown(running(delayed(work)(*task) for task in tasks), len(tasks), label))
+    with _replaced_quietly():
+        return list(_shown(running(delayed(work)(*task) for task in tasks), len(tasks), label))
+
+
+@contextmanager
+def _replaced_quietly() -> Iterator[None]:
+    """joblib ends a process that a task left with 300 MB more than it began with, begins another and warns of it.
+
+    No result is lost by that. But the warning comes from the thread that gives out the tasks, and where warnings are
+    errors (`python -W error`) it would end the thread and leave this one waiting for ever.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
+        yield
 
 
 def _shown(results: Any, total: int, label: str | None) -> Iterator[Any]:

@@ -124,7 +124,8 @@ def test_however_many_episodes_there_is_an_answer_or_a_refusal(n, alpha):
         try:
             found = dirichlet(items.log()[None], even, alpha, counts, points=2048)
         except ValueError as refused:
-            assert "are effective" in str(refused)
+            if "are effective" not in str(refused):
+                raise
             continue
         assert float(found.log_likelihood) <= most + 5 * float(found.error) + 1e-9 * abs(most)
         assert float(found.shares.sum()) == pytest.approx(1.0)

@@ -17,8 +17,8 @@ from bsm.spec.model import SpecError
 from bsm.spec.problems import listed
 
 PIECE = 4096  # rows read at once
-GROUP = 2**17  # rows of a row group of the answers
-GROUP_BYTES = 2**24
+GROUP = 2**16  # rows of a row group of the answers
+GROUP_BYTES = 2**23
 JOINED = "joined"
 
 
@@ -206,6 +206,8 @@ class ParquetAnswers:
             for table in tables:
                 writer = writer or self.pq.ParquetWriter(stream, table.schema)
                 writer.write_table(table, row_group_size=max(1, table.num_rows))
+                del table
+                self.pa.default_memory_pool().release_unused()  # it keeps what every row group left, and the peak grows
             if writer is not None:
                 writer.close()
             stream.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -123,24 +122,21 @@ def _drawn(model: Model, result: OverTime | None, folder: Path) -> None:
     """Write the figures of every subject, then those of the model, each as PNG, SVG and caption."""
     from bsm.figures.theme import LIGHT, save
 
-    for name, picture in _pictures(model, result):
-        stem = folder / name
+    for picture in _pictures(model, result):
+        stem = folder / picture.name
         save(picture.draw(LIGHT), stem, title=picture.title)
         stem.with_name(f"{stem.name}.txt").write_text(picture.caption + "\n", encoding="utf-8")
         click.echo(f"wrote {stem} as PNG and SVG", err=True)
 
 
-def _pictures(model: Model, result: OverTime | None) -> Iterator[tuple[str, Picture]]:
-    from bsm.figures.over_time.pictures import of_phases, of_time, of_tracks
-    from bsm.figures.over_time.tracks import of_result
+def _pictures(model: Model, result: OverTime | None) -> Iterator[Picture]:
+    from bsm.figures.over_time.pictures import of_phases, of_subjects, of_time
 
     if result is None:
-        yield from ((picture.name, picture) for picture in of_time(model))
+        yield from of_time(model)
         return
-    for k, subject in enumerate(result.subjects):
-        name = re.sub(r"[^A-Za-z0-9.]+", "-", subject).strip("-.") or str(k)
-        yield from ((f"{picture.name}-{name}", picture) for picture in of_tracks(of_result(result, subject)))
-    yield from ((picture.name, picture) for picture in of_phases(model))
+    yield from of_subjects(result)
+    yield from of_phases(model)
 
 
 def _behaviour(text: str) -> tuple[str, dict[str, str] | None]:

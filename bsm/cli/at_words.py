@@ -26,26 +26,27 @@ FORECAST = ("subject", "reading", "at", "predicted", "event", "context", "mean",
 
 def told_with_ledger(result: OverTime, asked: Behaviours, as_json: bool) -> None:
     """Print a result, and its forecasts at all of its moments."""
-    from bsm.inference.over_time.headline import headline
-
     forecasts = [
         result.forecast(observation, context, moment, subject)
         for subject in result.subjects
         for observation, context in asked
         for moment in result.moments
     ]
-    if not as_json:
+    if as_json:
+        print_json(document(result) | {"forecasts": [_document(one) for one in forecasts]})
+    else:
         click.echo("\n".join([str(result), *([""] if forecasts else []), *map(str, forecasts)]))
-        return
-    rows = [row for reading in result.readings for row in _rows(result, reading)]
-    print_json(
-        {
-            "headline": {subject: headline(result, subject) for subject in result.subjects},
-            "about": result.about,
-            "rows": rows,
-            "forecasts": [_document(one) for one in forecasts],
-        }
-    )
+
+
+def document(result: OverTime) -> dict[str, Any]:
+    """A result over time as one JSON document, without forecasts."""
+    from bsm.inference.over_time.headline import headline
+
+    return {
+        "headline": {subject: headline(result, subject) for subject in result.subjects},
+        "about": result.about,
+        "rows": [row for reading in result.readings for row in _rows(result, reading)],
+    }
 
 
 def _rows(result: OverTime, reading: str) -> list[dict[str, Any]]:

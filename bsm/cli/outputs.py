@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import click
 
 from bsm.cli.request import KEY
 from bsm.cli.writing import written
+from bsm.figures.numbers import many
 
 if TYPE_CHECKING:
+    from bsm.inference.over_time import OverTime
     from bsm.inference.result import Result
 
+Saved = TypeVar("Saved", "Result", "OverTime")
+
 RESULT, PAGE, MANIFEST = "result.nc", "index.html", "manifest.json"
-FIGURES = "figures/"
+FIGURES, UNFINISHED = "figures/", "unfinished"
 
 
 class Outputs:
@@ -28,13 +35,25 @@ class Outputs:
         written(self.folder / name, content)
         self._note(name)
 
-    def result(self, result: Result, key: str) -> None:
+    def result(self, result: Result | OverTime, key: str) -> None:
         """Write the result, marked with what it was computed from; what an earlier run drew from another goes."""
         result.tree.attrs[KEY] = key
         for path in self._drawn_before():
             path.unlink()
         result.save(self.folder / RESULT)
         self._note(RESULT)
+        self._throw_parts_away()
+
+    def unfinished(self, key: str) -> Path:
+        """The folder for parts of a result of these inputs; they go when the result is written."""
+        return self.folder / UNFINISHED / key[:16]
+
+    def _throw_parts_away(self) -> None:
+        for part in (p for kind in ("npz", "begun") for p in self.folder.glob(f"{UNFINISHED}/*/*.{kind}")):
+            part.unlink()
+        for folder in (*self.folder.glob(f"{UNFINISHED}/*"), self.folder / UNFINISHED):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
     def _drawn_before(self) -> list[Path]:
         """The page, manifest and figures that an earlier manifest lists."""
@@ -46,19 +65,19 @@ class Outputs:
         pictures = (p for p in self.folder.glob("figures/*") if f"figures/{p.name}\n" in listed)
         return [*pictures, *(p for p in (self.folder / PAGE, manifest) if p.is_file())]
 
-    def earlier(self, key: str) -> Result | None:
+    def earlier(self, key: str, load: Callable[[Path], Saved]) -> Saved | None:
         """The result that an earlier run left here, if it was computed from the same inputs."""
-        from bsm.inference.result import Result
         from bsm.spec.model import SpecError
 
         path = self.folder / RESULT
         try:
-            found = Result.load(path) if path.is_file() else None
+            found = load(path) if path.is_file() else None
         except SpecError:
             return None  # another program's file, or another version's; it is written anew
         if found is None or found.tree.attrs.get(KEY) != key:
             return None
         self._note(RESULT)
+        click.echo(f"{path} was computed from the same inputs and is used (--fresh: anew)", err=True)
         return found
 
     @property
@@ -69,7 +88,9 @@ class Outputs:
     def finished(self) -> str:
         """What is done, in words."""
         if not self.done:
-            return "nothing was written"
+            parts, where = len(list(self.folder.glob(f"{UNFINISHED}/*/*.npz"))), self.folder / UNFINISHED
+            kept = f"{where} has {many(parts, 'part')} of the result; the same command goes on from there"
+            return kept if parts else "nothing was written"
         pictures = {Path(name).stem for name in self.done if name.startswith(FIGURES)}
         files = [name for name in self.done if not name.startswith(FIGURES)]
         told = [*files, *([f"{len(pictures)} figures as PNG and SVG"] if pictures else [])]

@@ -19,15 +19,15 @@ from bsm.cli.options import (
     overlay_option,
     print_json,
 )
-from bsm.cli.outputs import FIGURES, MANIFEST, PAGE, RESULT, Outputs
+from bsm.cli.outputs import FIGURES, MANIFEST, PAGE, Outputs
 from bsm.cli.request import Request, cpus
+from bsm.cli.run_kinds import Kind, kind_of
 from bsm.cli.show import as_png
 from bsm.spec.text_table import aligned
 
 if TYPE_CHECKING:
     from bsm.evidence.ledger import Evidence
-    from bsm.figures.pictures import Picture
-    from bsm.inference.result import Result
+    from bsm.figures.picture import Picture
     from bsm.spec.model import Model
 
 
@@ -65,15 +65,18 @@ def run(
         without_ledger(found, overlay, as_json)
         return
     from bsm.evidence.ledger import Evidence
-    from bsm.report.words import as_text
 
     request = Request(found.path or model, ledger, seed, draws, subjects, overlay, not no_choices, workers or cpus())
     outputs = Outputs(out)
+    changed = found.with_overlay(overlay)
     try:
-        result = computed(found, Evidence.read(ledger, found), request, outputs, fresh)
-        print_json(result_document(result)) if as_json else click.echo(as_text(result), nl=False)
+        rows = Evidence.read(ledger, found)
+        kind = kind_of(changed, rows, subjects)
+        earlier = None if fresh else outputs.earlier(request.key, lambda path: kind.load(path, changed, rows))
+        result = computed(kind, found, rows, request, outputs) if earlier is None else earlier
+        print_json(kind.document(result)) if as_json else click.echo(kind.text(result), nl=False)
         sys.stdout.flush()
-        present(found, result, request, outputs)
+        present(kind, changed, result, request, outputs)
     except KeyboardInterrupt:
         click.echo(f"\nstopped; {outputs.finished()}", err=True)
         raise SystemExit(130) from None
@@ -111,77 +114,28 @@ def selection_words(model: Model) -> str:
     return f"{dynamics(model)}: {timeline(phases(model))}"
 
 
-def computed(model: Model, ledger: Evidence, request: Request, outputs: Outputs, fresh: bool) -> Result:
-    """The result, with its choices table where that is wanted and the model declares choices."""
+def computed(kind: Kind, model: Model, ledger: Evidence, request: Request, outputs: Outputs) -> Any:
+    """The result, written down marked with what it was computed from."""
     key = request.key  # of the files as they are now, before the work
-    earlier = None if fresh else outputs.earlier(key)
-    if earlier is not None:
-        click.echo(f"{outputs.folder / RESULT} was computed from the same inputs and is used (--fresh: anew)", err=True)
-        return earlier
-    result = _inferred(model, ledger, request)
+    result = kind.infer(model, ledger, request, outputs.unfinished(key))
     outputs.result(result, key)
     return result
 
 
-def _inferred(model: Model, ledger: Evidence, request: Request) -> Result:
-    from bsm.inference.posterior import posterior
-    from bsm.questions.choices import analysis
-
-    infer = analysis if request.choices and model.choices else posterior
-    more: dict[str, Any] = {} if request.draws is None else {"draws": request.draws}
-    return infer(
-        model,
-        ledger,
-        seed=request.seed,
-        overlay=request.overlay,
-        subjects=request.subjects or None,
-        progress=True,
-        workers=request.workers,
-        **more,
-    )
-
-
-def result_document(result: Result) -> dict[str, Any]:
-    """A result as one JSON document: tables by subject, the headline in words, and everything that is not a table."""
-    from bsm.report.sentences import headline
-
-    return {
-        "headline": list(headline(result)),
-        "subjects": {subject: _subject_document(result, subject) for subject in result.subjects},
-        "about": result.about,
-    }
-
-
-def _subject_document(result: Result, subject: str) -> dict[str, Any]:
-    table = result.table(subject).drop(columns="subject").set_index("motivation")
-    steps = result.decomposition(subject)
-    return {
-        "motivations": table.to_dict(orient="index"),
-        "decomposition": [
-            {"stage": str(stage), "nats": dict(zip(result.names, row, strict=True))}
-            for stage, row in zip(steps["stage"].values, steps.values.tolist(), strict=True)
-        ],
-        "rows": result.rows(subject).to_dict(orient="records"),
-    }
-
-
-def present(model: Model, result: Result, request: Request, outputs: Outputs) -> None:
+def present(kind: Kind, model: Model, result: Any, request: Request, outputs: Outputs) -> None:
     """Figures and the page, drawn side by side; then the manifest with the hashes of all of them."""
-    from bsm.figures.pictures import of_model, of_result
     from bsm.inference.parallel import side_by_side
     from bsm.report.manifest import manifest
-    from bsm.report.page import page
 
     def record() -> dict[str, Any]:
         return manifest(request.command(outputs.folder), request.inputs, request.seed, outputs.paths)
 
-    changed = model.with_overlay(request.overlay)
-    pictures = [*of_result(result), *of_model(changed)]
+    pictures = kind.pictures(result, model)
     work = [(rendered, picture) for picture in pictures]
     large = "choices" in result.about or len(result.subjects) > 1  # else starting processes takes longer
     drawn = side_by_side(_call, work, request.workers if large else 1, "figures")
     pairs = {p.name: pair for p, (_, _, pair) in zip(pictures, drawn, strict=True)}
-    text = page(result, changed, record(), pairs, pictures)
+    text = kind.page(result, model, record(), pairs, pictures)
     for picture, (png, svg, _) in zip(pictures, drawn, strict=True):
         outputs.write(f"{FIGURES}{picture.name}.png", png)
         outputs.write(f"{FIGURES}{picture.name}.svg", svg)
@@ -196,7 +150,7 @@ def _call(work: Callable[..., Any], *arguments: Any) -> Any:
 def rendered(picture: Picture) -> tuple[bytes, str, tuple[str, str]]:
     """A figure as PNG, as SVG, and as the page shows it: light and dark."""
     from bsm.figures.theme import LIGHT, as_svg
-    from bsm.report.page import in_both
+    from bsm.report.frame import in_both
 
     drawn = picture.draw(LIGHT)
     return as_png(drawn), as_svg(drawn, picture.title), in_both(picture)

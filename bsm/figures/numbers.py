@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from bsm.spec.number_words import probability
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "probability",
     "rough",
     "rough_interval",
+    "spread",
     "within",
 ]
 
@@ -107,3 +110,13 @@ def many(number: int, thing: str, things: str = "") -> str:
     ('1 row', '1,200 rows', '0 classes')
     """
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def spread(values: np.ndarray) -> str:
+    """The median of draws of a parameter and their central 90 %.
+
+    >>> spread(np.arange(101.0) - 50)
+    '0 (−45 to 45)'
+    """
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    return f"{middle:.3g} ({low:.3g} to {high:.3g})".replace("-", "−")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bsm.evidence.ledger import Evidence
+from bsm.inference.about import of_parameters, without_likelihood
 from bsm.spec import phase_words
 from bsm.spec.model import Model, SpecError
 
@@ -365,33 +366,14 @@ def _about(
             }
             for m, p in places.items()
         },
-        "parameters": [
-            {
-                "name": p.name,
-                "written": p.written,
-                "uncertain": p.prior is not None,
-                "provenance": str(p.provenance),
-            }
-            for p in {**model.parameters, **ledger.parameters}.values()
-        ],
+        "parameters": of_parameters(model, ledger),
         "prior_terms": [
             {"name": t.name, "kind": t.kind, "acts": t.acts, "why": t.why, "provenance": str(t.provenance)}
             for t in model.prior.terms
         ],
         "none_of_these": phase_words.number(model, model.prior.none_of_these),
         "subjects": {s: _about_subject(f) for s, f in fits.items()},
-        "excluded": [{"id": e.id, "subject": e.subject, "reason": e.reason, "line": e.line} for e in ledger.excluded],
-        "base_rates": [
-            {
-                "id": b.id,
-                "observation": b.observation,
-                "k": b.k,
-                "n": b.n,
-                "citation": b.citation,
-                "note": b.note,
-            }
-            for b in ledger.base_rates
-        ],
+        **without_likelihood(ledger),
     }
 
 

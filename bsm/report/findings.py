@@ -27,14 +27,14 @@ def motivations(result: Result, model: Model | None, subject: str) -> Markup:
     heads = ["motivation", "prior", *share, "posterior", "90 % interval", "nats", "draws", "family"]
     lines = [_standing(result, s, shared) for s in rows]
     if model:
-        lines = [[*line, _wants(model, s.name)] for line, s in zip(lines, rows, strict=True)]
+        lines = [[*line, wants(model, s.name)] for line, s in zip(lines, rows, strict=True)]
     caption = (
         f"Probabilities for {subject}. Nats: log likelihood ratio of the ledger against "
         f"{plain(account(result, subject).reference)}. Interval: central 90 % over parameters. Draws: effective ones "
         "behind the number."
     )
-    wants = ["what it wants"] if model else []
-    return table([*heads, *wants], lines, range(1, len(heads) - 1), caption, prose=[len(heads)])
+    last = ["what it wants"] if model else []
+    return table([*heads, *last], lines, range(1, len(heads) - 1), caption, prose=[len(heads)])
 
 
 def _standing(result: Result, s: Standing, shared: bool) -> list[object]:
@@ -54,7 +54,8 @@ def _family(result: Result, name: str) -> str:
     return told["family"] + (f" ({'; '.join(more)})" if more else "")
 
 
-def _wants(model: Model, name: str) -> str:
+def wants(model: Model, name: str) -> str:
+    """What a motivation seeks, in words."""
     if name == NONE:
         return "behaviour of another kind, free in every context"
     found = model.motivations.get(name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from bsm.figures.captions import basis
-from bsm.figures.numbers import count, many
+from bsm.figures.numbers import count, many, spread
 from bsm.figures.standings import plain
 from bsm.inference.result import NONE, Result
 from bsm.report.html import Markup, details, listed, table, tag
@@ -20,18 +20,18 @@ SOFTMAX = (
 )
 
 
-def excluded(result: Result) -> Markup:
+def excluded(about: Mapping[str, Any]) -> Markup:
     """Rows of the ledger that are not in the likelihood, with the reason."""
-    found = result.about["excluded"]
+    found = about["excluded"]
     if not found:
         return tag("p", "Nothing: every row of the ledger is in the likelihood.")
     lines = [[e["id"], e["subject"], e["line"], e["reason"]] for e in found]
     return table(["row", "subject", "line", "reason"], lines, numbers=[2], prose=[3])
 
 
-def base_rates(result: Result) -> list[Markup]:
+def base_rates(about: Mapping[str, Any]) -> list[Markup]:
     """Counts of other things than episodes, beside the prior."""
-    found = result.about["base_rates"]
+    found = about["base_rates"]
     if not found:
         return []
     words = (
@@ -76,8 +76,7 @@ def _spans(result: Result, subject: str, name: str) -> tuple[str, str]:
             continue
         data = groups[group][name]
         values = np.asarray(data.sel(subject=subject) if "subject" in data.dims else data, dtype=float)
-        low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-        found.append(f"{middle:.3g} ({low:.3g} to {high:.3g})".replace("-", "−"))
+        found.append(spread(values))
     return found[0], found[1]
 
 
@@ -92,12 +91,17 @@ def rests(result: Result, subject: str) -> Markup:
     return listed([basis(result), share, *gradient, *result.about["subjects"][subject]["notes"]])
 
 
-def sources(result: Result, model: Model | None) -> list[Markup]:
-    """Sources of the rows with counts, and who says the numbers of the model."""
-    rows = [
-        [name, f"{len(held):,}", ", ".join(dict.fromkeys(held["subject_of"]))]
-        for name, held in result.rows().groupby("citation")
-    ]
+def sources(cited: Iterable[tuple[str, str]], model: Model | None) -> list[Markup]:
+    """Sources of the rows with counts, and who says the numbers of the model.
+
+    Args:
+        cited: citation and subject of every row.
+        model: the model, where it is at hand.
+    """
+    held: dict[str, list[str]] = {}
+    for citation, subject in cited:
+        held.setdefault(citation, []).append(subject)
+    rows = [[name, f"{len(of):,}", ", ".join(dict.fromkeys(of))] for name, of in sorted(held.items())]
     made = [table(["source of rows", "rows", "subjects"], rows, numbers=[1], prose=[2])]
     numbers = list(_provenance(model)) if model else []
     if numbers:

@@ -9,12 +9,11 @@ from bsm.figures.captions import counts
 from bsm.figures.choice_table import choices_of, verdict
 from bsm.figures.pictures import Picture, of_model, of_result
 from bsm.figures.standings import leading, plain
-from bsm.figures.theme import DARK, LIGHT, as_svg
 from bsm.inference.result import Result
 from bsm.report import findings, grounds
-from bsm.report.html import Markup, both, details, joined, listed, section, tag
+from bsm.report.frame import Section, figure, of_kinds, whole
+from bsm.report.html import Markup, details, joined, listed, tag
 from bsm.report.sentences import headline
-from bsm.report.style import CSS
 from bsm.spec.model import Model
 
 TITLES = {
@@ -34,8 +33,6 @@ TITLES = {
     "run": "The run",
 }
 
-OVER_TIME = ("influence", "odds", "sweep", "attribution", "unrolled")  # figures; sweeps also have their phase's name
-
 
 def page(
     result: Result,
@@ -50,24 +47,17 @@ def page(
         result: what to show, with a choices table where `bsm.choices` added one.
         model: its model, for the graph, fitness and what each motivation wants.
         manifest: as `bsm.report.manifest.manifest` makes it.
-        drawn: figures that are drawn already, as light and dark SVG by name (see `in_both`).
+        drawn: figures that are drawn already, as light and dark SVG by name (see `bsm.report.frame.in_both`).
         pictures: all figures of the result and the model, where they have been prepared already.
 
     Every word that comes from a model or ledger is escaped.
     """
     subject = leading(result)
     own = [*of_result(result), *(of_model(model) if model else ())] if pictures is None else pictures
-    shown = {picture.name: _drawn(picture, (drawn or {}).get(picture.name)) for picture in own}
-    found = {name: part for name, part in _parts(result, model, manifest, subject, shown).items() if part}
-    nav = tag("nav", joined(tag("a", TITLES[name], href=f"#{name}") for name in found), aria_label="Sections")
-    sections = [section(name, TITLES[name], *part) for name, part in found.items()]
-    head = [
-        Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-        tag("title", f"{plain(result.about['model'])}: {subject}"),
-        Markup(f"<style>{CSS}</style>"),
-    ]
-    body = tag("main", joined([_opening(result, model, subject), nav, *sections]))
-    return f"<!doctype html>\n{tag('html', tag('head', *head), tag('body', body), lang='en')}\n"
+    shown = {picture.name: figure(picture, (drawn or {}).get(picture.name)) for picture in own}
+    parts = _parts(result, model, manifest, subject, shown)
+    sections = [Section(name, TITLES[name], part) for name, part in parts.items()]
+    return whole(f"{plain(result.about['model'])}: {subject}", _opening(result, model, subject), sections)
 
 
 def _opening(result: Result, model: Model | None, subject: str) -> Markup:
@@ -95,7 +85,7 @@ def _parts(
     drawn: Mapping[str, Markup],
 ) -> dict[str, Sequence[Markup]]:
     """What stands under each title; nothing where there is nothing to say."""
-    settings = choices_of(result)
+    settings, rows = choices_of(result), result.rows()
     untried = tag("p", "No other setting was tried, so nothing here says whether the headline is determined.")
     numbers = details("The numbers", findings.decomposition(result, subject), printed=False)
     return {
@@ -104,23 +94,13 @@ def _parts(
         "decomposition": [drawn["decomposition"], numbers],
         "choices": [drawn["choices"], *findings.choices(result, settings)] if settings else [untried],
         "predictive": [drawn["predictive"], *findings.check(result, subject)],
-        "excluded": [grounds.excluded(result)],
-        "base-rates": grounds.base_rates(result),
+        "excluded": [grounds.excluded(result.about)],
+        "base-rates": grounds.base_rates(result.about),
         "parameters": grounds.parameters(result, subject),
         "rests": [grounds.rests(result, subject)],
         "subjects": [drawn[name] for name in ("subjects",) if name in drawn],
-        "time": [part for name, part in drawn.items() if name.partition("-")[0] in OVER_TIME],
+        "time": of_kinds(drawn, "influence", "odds", "sweep", "attribution", "unrolled"),
         "model": [drawn[name] for name in ("graph", "fitness") if name in drawn],
-        "sources": grounds.sources(result, model),
+        "sources": grounds.sources(zip(rows["citation"], rows["subject_of"], strict=True), model),
         "run": grounds.run(manifest),
     }
-
-
-def in_both(picture: Picture) -> tuple[str, str]:
-    """A figure as SVG, light and dark."""
-    return as_svg(picture.draw(LIGHT)), as_svg(picture.draw(DARK))
-
-
-def _drawn(picture: Picture, already: tuple[str, str] | None) -> Markup:
-    light, dark = already or in_both(picture)
-    return both(light, dark, picture.name, picture.title, picture.caption)

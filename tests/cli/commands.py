@@ -12,6 +12,19 @@ from bsm.cli import main
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "models" / "tiny"
+DRIFTING = """phases:
+  - {name: training, kind: rl, selections: 10, eta: 1, opinion of: the test}
+  - {name: use, kind: deployment, selections: 4, eta: 0.5, opinion of: the test, drift: [
+      {from: reward_seeker, to: influence_seeker, rate: 0.05, kind: atrophy, opinion of: the test}]}
+
+observations:
+  hacked: {event: {action: hack}}
+
+"""
+DRIFTING_ROWS = """id,subject,setting,suite,phase,step,steps,observation,k,n,rho,source_id
+a,ai,audit,broken-test,training,,0,hacked,3,5,0,made up
+b,ai,audit,broken-test,use,2,0,hacked,2,5,0,made up
+"""
 
 
 def bsm(*arguments: object) -> Result:
@@ -44,3 +57,12 @@ def starter(folder: Path, name: str = "begun") -> Path:
     """The model that `bsm new` writes."""
     printed("new", name, "--in", folder)
     return folder / name
+
+
+def drifting(folder: Path) -> Path:
+    """The model tiny with a second phase, in which one motivation turns into another; `DRIFTING_ROWS` fit it."""
+    text = (TINY / "model.yaml").read_text(encoding="utf-8")
+    start = text.index("phases:")
+    end = text.index("support:", start)
+    (folder / "model.yaml").write_text(text[:start] + DRIFTING + text[end:], encoding="utf-8")
+    return folder

@@ -10,27 +10,13 @@ from bsm.inference.over_time import OverTime
 from bsm.inference.parameters import Space
 from bsm.motives.course import continued, course
 from bsm.spec.load import load
-from tests.cli.commands import TINY, document, printed, told
-
-PHASES = """phases:
-  - {name: training, kind: rl, selections: 10, eta: 1, opinion of: the test}
-  - {name: use, kind: deployment, selections: 4, eta: 0.5, opinion of: the test, drift: [
-      {from: reward_seeker, to: influence_seeker, rate: 0.05, kind: atrophy, opinion of: the test}]}
-"""
-OBSERVED = "observations:\n  hacked: {event: {action: hack}}\n"
-ROWS = """id,subject,setting,suite,phase,step,steps,observation,k,n,rho,source_id
-a,ai,audit,broken-test,training,,0,hacked,3,5,0,made up
-b,ai,audit,broken-test,use,2,0,hacked,2,5,0,made up
-"""
+from tests.cli.commands import DRIFTING_ROWS as ROWS
+from tests.cli.commands import document, drifting, printed, told
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    text = (TINY / "model.yaml").read_text(encoding="utf-8")
-    start = text.index("phases:")
-    end = text.index("support:", start)
-    (tmp_path / "model.yaml").write_text(text[:start] + PHASES + "\n" + OBSERVED + "\n" + text[end:], encoding="utf-8")
-    return tmp_path
+    return drifting(tmp_path)
 
 
 def uncertain(folder: Path) -> None:

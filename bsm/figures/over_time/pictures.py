@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,28 @@ def of_time(model: Model, result: OverTime | None = None) -> Iterator[Picture]:
         return
     yield from of_tracks(of_model(model) if result is None else of_result(result))
     yield from of_phases(model)
+
+
+def of_subjects(result: OverTime) -> Iterator[Picture]:
+    """Influence and odds of every subject of a result; names of files end in the subject's stem."""
+    for subject, stem in stems(result.subjects).items():
+        for picture in of_tracks(of_result(result, subject)):
+            yield replace(picture, name=f"{picture.name}-{stem}")
+
+
+def stems(subjects: Sequence[str]) -> dict[str, str]:
+    """For each subject a part of a file's name that no other has.
+
+    >>> stems(["o3", "claude 2, scale", "claude-2 scale", "??"])
+    {'o3': 'o3', 'claude 2, scale': 'claude-2-scale', 'claude-2 scale': 'claude-2-scale-3', '??': '4'}
+    """
+    found: dict[str, str] = {}
+    for k, subject in enumerate(subjects, start=1):
+        stem = re.sub(r"[^A-Za-z0-9.]+", "-", subject).strip("-.") or str(k)
+        while stem.lower() in {s.lower() for s in found.values()}:
+            stem += f"-{k}"
+        found[subject] = stem
+    return found
 
 
 def of_phases(model: Model) -> Iterator[Picture]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from bsm.evidence.ledger import Evidence
+from bsm.inference.about import of_parameters, without_likelihood
 from bsm.inference.over_time.asked import Asked
 from bsm.inference.over_time.fit import Found
 from bsm.inference.over_time.mixed import BAND, quantile
@@ -211,7 +212,8 @@ def _about(
             for s, f in found.items()
         },
         "notes": [*([SOFTMAX] if "softmax_pg" in kinds else []), *notes],
-        "excluded": [{"id": e.id, "subject": e.subject, "reason": e.reason, "line": e.line} for e in ledger.excluded],
+        "parameters": of_parameters(model, ledger),
+        **without_likelihood(ledger),
         **settings,
     }
 

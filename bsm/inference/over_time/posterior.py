@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 
 from bsm.engine import ImpossibleEvidence
 from bsm.evidence.ledger import Evidence
 from bsm.inference.fits import TooFewEffective
 from bsm.inference.over_time.asked import When, asked
 from bsm.inference.over_time.assemble import assemble
-from bsm.inference.over_time.fit import KINDS, Found, fit
+from bsm.inference.over_time.fit import KINDS, Found
+from bsm.inference.over_time.found_files import found as found_or_kept
 from bsm.inference.over_time.result import OverTime
 from bsm.inference.over_time.without import refuse_beyond
 from bsm.inference.parallel import side_by_side
@@ -31,6 +34,7 @@ def posterior_over_time(
     progress: bool = False,
     workers: int = 1,
     beside: bool = True,
+    keep: Path | None = None,
 ) -> OverTime:
     """P(motivation at each moment | rows and selection), filtered, smoothed and predicted; subjects never pooled.
 
@@ -51,6 +55,9 @@ def posterior_over_time(
             them apart; takes about as long again.
         progress: show a progress bar on standard error.
         workers: processes that share the subjects.
+        keep: a folder in which what is found for each subject stays until it is thrown away, so that the same call
+            goes on where it was stopped. It must be of this model, ledger, `at`, seed, draws, overlay and version of
+            the library alone: none of them is looked at.
 
     Raises:
         ImpossibleEvidence, TooFewEffective, SpecError: as `bsm.posterior`; and for a moment that does not exist.
@@ -67,8 +74,8 @@ def posterior_over_time(
     label = "over time" if progress else None
 
     def of(read: Model) -> dict[str, Found]:
-        tasks = [(read, ledger.for_subject(s), wanted, seed, draws) for s in chosen]
-        return dict(zip(chosen, side_by_side(fit, tasks, workers, label), strict=True))
+        tasks = [(read, ledger.for_subject(s), wanted, seed, draws, _file(keep, read.reading, s)) for s in chosen]
+        return dict(zip(chosen, side_by_side(found_or_kept, tasks, workers, label), strict=True))
 
     found, other, notes = of(model), BESIDE.get(model.reading), []
     others: dict[str, dict[str, Found]] = {}
@@ -79,3 +86,7 @@ def posterior_over_time(
             notes.append(f"reading {other} does not stand beside: {error}")
     settings = {"seed": seed, "draws": draws, "overlay": overlay}
     return assemble(model, ledger, wanted, found, others, settings, notes)
+
+
+def _file(folder: Path | None, reading: str, subject: str) -> Path | None:
+    return folder and folder / f"{reading}-{sha256(subject.encode()).hexdigest()[:16]}.npz"

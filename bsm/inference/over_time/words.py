@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
+from typing import Any
 
 from bsm.inference.over_time.headline import LEGEND, headline
 from bsm.inference.over_time.labelled import Labelled
@@ -13,8 +14,13 @@ WIDTH = 100
 NUMBER = 24  # columns of a probability with its band
 
 
-def as_text(found: Labelled) -> str:
-    """The headline of each subject in sentences; what it rests on; then a table for each subject and reading."""
+def as_text(found: Labelled, moments: Sequence[str] | None = None) -> str:
+    """The headline of each subject in sentences; what it rests on; then a table for each subject and reading.
+
+    Args:
+        found: the result.
+        moments: those that the tables show; all when absent.
+    """
     about = found.about
     said = [s for subject in found.subjects for s in headline(found, subject)]
     lines = [
@@ -23,13 +29,13 @@ def as_text(found: Labelled) -> str:
         "",
         *(line for s in said for line in wrapped(s, "* ")),
         "",
-        *(f"  {phase}" for phase in map(_phase, about["phases"])),
+        *(f"  {phase}" for phase in map(phase_line, about["phases"])),
         *wrapped("prior: " + ", ".join(f"{m} {probability(p)}" for m, p in about["prior"].items())),
         "",
         *(line for s in LEGEND for line in wrapped(s)),
     ]
     for subject in found.subjects:
-        lines += ["", *_subject(found, subject)]
+        lines += ["", *_subject(found, subject, found.moments if moments is None else moments)]
     notes = [*about["notes"], *(n for s in about["subjects"].values() for n in s["notes"])]
     lines += [line for note in dict.fromkeys(notes) for line in wrapped(f"note: {note}")]
     return "\n".join(lines)
@@ -40,7 +46,8 @@ def wrapped(words: str, mark: str = "") -> list[str]:
     return wrap(words, WIDTH, initial_indent=mark, subsequent_indent=" " * (len(mark) or 2), break_on_hyphens=False)
 
 
-def _phase(told: dict) -> str:
+def phase_line(told: Mapping[str, Any]) -> str:
+    """A phase of a result's `about`, in a line."""
     drift = told["drift"]
     return (
         f"{told['name']} ({told['dynamics']}): n = {told['selections']} selections at eta = {told['eta']}"
@@ -49,16 +56,16 @@ def _phase(told: dict) -> str:
     )
 
 
-def _subject(found: Labelled, subject: str) -> Iterator[str]:
+def _subject(found: Labelled, subject: str, moments: Sequence[str]) -> Iterator[str]:
     shown = {r: float(found.of_reading(r)["log_evidence"].sel(subject=subject)) for r in found.readings}
     yield f"{subject}: log evidence " + ", ".join(f"{nats:.3f} nats under {r}" for r, nats in shown.items())
-    labels = {m: f"{m}, predicted" if bool(found.data["predicted"].sel(moment=m)) else m for m in found.moments}
+    labels = {m: f"{m}, predicted" if bool(found.data["predicted"].sel(moment=m)) else m for m in moments}
     widths = [max(map(len, labels.values()), default=0), max(map(len, found.names))]
     for reading in found.readings:
         yield f"  reading {reading}"
         yield _line(["moment", "motivation", "share", "filtered", "smoothed"], widths)
         table = found.table(subject, reading)
-        for moment in found.moments:
+        for moment in moments:
             for i, row in enumerate(table[table["moment"] == moment].itertuples()):
                 share = "--" if row.motivation == "none_of_these" else probability(row.share)
                 filtered = banded(row.filtered, row.filtered_low, row.filtered_high)

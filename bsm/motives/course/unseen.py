@@ -41,9 +41,18 @@ def log_unseen(timeline: Timeline, theta: Theta, seen: Mapping[str, int] | None 
 
 def refuse_rows_inside(timeline: Timeline, phases: Mapping[str, int]) -> None:
     """Refuse rows inside the phases of a model whose weights are not a product over steps."""
-    if timeline.closed or not phases:
+    if not phases or not (why := when_matters(timeline)):
         return
-    why = [
+    raise SpecError(
+        f"rows of the ledger lie inside {list(phases)}, and {', '.join(why)}: what a row says then depends on when it "
+        "was seen; `bsm run MODEL` and `bsm at MODEL` (in Python: bsm.posterior(..., at=...)) follow motivations "
+        "through time"
+    )
+
+
+def when_matters(timeline: Timeline) -> list[str]:
+    """What makes a row say something else earlier or later in a phase, in words; nothing where it does not."""
+    return [
         f"{p.name} has {what}"
         for p in timeline.model.phases
         for what, there in (
@@ -53,10 +62,6 @@ def refuse_rows_inside(timeline: Timeline, phases: Mapping[str, int]) -> None:
         )
         if there
     ]
-    raise SpecError(
-        f"rows of the ledger lie inside {list(phases)}, and {', '.join(why)}: what a row says then depends on when it "
-        "was seen; `bsm at MODEL` (in Python: bsm.posterior(..., at=...)) follows motivations through time"
-    )
 
 
 def _of_phase(stage: Stage, seen: int) -> Tensor:

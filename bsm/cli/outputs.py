@@ -49,9 +49,10 @@ class Outputs:
         return self.folder / UNFINISHED / key[:16]
 
     def _throw_parts_away(self) -> None:
-        for part in (p for kind in ("npz", "begun") for p in self.folder.glob(f"{UNFINISHED}/*/*.{kind}")):
+        top = self.folder / UNFINISHED
+        for part in (p for kind in ("npz", "begun") for p in top.rglob(f"*.{kind}")):
             part.unlink()
-        for folder in (*self.folder.glob(f"{UNFINISHED}/*"), self.folder / UNFINISHED):
+        for folder in (*sorted(top.rglob("*"), reverse=True), top):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
@@ -88,7 +89,8 @@ class Outputs:
     def finished(self) -> str:
         """What is done, in words."""
         if not self.done:
-            parts, where = len(list(self.folder.glob(f"{UNFINISHED}/*/*.npz"))), self.folder / UNFINISHED
+            where = self.folder / UNFINISHED
+            parts = len(list(where.rglob("*.npz")))
             kept = f"{where} has {many(parts, 'part')} of the result; the same command goes on from there"
             return kept if parts else "nothing was written"
         pictures = {Path(name).stem for name in self.done if name.startswith(FIGURES)}

@@ -57,6 +57,7 @@ def run(
     """The posterior over motivations, printed; result, figures and page under --out.
 
     Reads MODEL's evidence.csv; where there is none, prints fitness and the shares that prior and selection give.
+    Where it matters when a row was seen, all of it is over time, as `bsm at` has it.
     What is finished is kept if the run is stopped, and the next run with the same inputs goes on from there.
     """
     found = loaded(model, overlay)

@@ -134,9 +134,12 @@ NOW = Kind(_infer_now, _load_now, _text_now, _document_now, _pictures_now, _page
 def _infer_over_time(model: Model, ledger: Evidence, request: Request, keep: Path) -> OverTime:
     from bsm.figures.over_time.tracks import wanted
     from bsm.inference.over_time import posterior_over_time
+    from bsm.questions.choices_beside import with_choices
 
-    moments = wanted(model.with_overlay(request.overlay), parts=PARTS)
-    return posterior_over_time(model, ledger, moments, overlay=request.overlay, keep=keep, **_settings(request))
+    moments, settings = wanted(model.with_overlay(request.overlay), parts=PARTS), _settings(request)
+    result = posterior_over_time(model, ledger, moments, overlay=request.overlay, keep=keep, **settings)
+    del settings["subjects"]
+    return with_choices(result, keep=keep, **settings) if request.choices else result
 
 
 def _load_over_time(path: Path, model: Model, ledger: Evidence) -> OverTime:
@@ -146,10 +149,13 @@ def _load_over_time(path: Path, model: Model, ledger: Evidence) -> OverTime:
 
 
 def _text_over_time(result: OverTime) -> str:
+    from bsm.figures.choice_table import choices_of
     from bsm.figures.over_time.panels import START
     from bsm.inference.over_time.words import as_text
+    from bsm.report.words import choices_lines
 
-    return as_text(result, [START, *(phase["name"] for phase in result.about["phases"])]) + "\n"
+    told = as_text(result, [START, *(phase["name"] for phase in result.about["phases"])])
+    return "\n".join([told, *choices_lines(choices_of(result))]) + "\n"
 
 
 def _document_over_time(result: OverTime) -> dict[str, Any]:
@@ -159,10 +165,9 @@ def _document_over_time(result: OverTime) -> dict[str, Any]:
 
 
 def _pictures_over_time(result: OverTime, model: Model) -> Sequence[Picture]:
-    from bsm.figures.over_time.pictures import of_subjects
-    from bsm.figures.pictures import of_model
+    from bsm.report.page_over_time import pictures_of
 
-    return [*of_subjects(result), *of_model(model)]
+    return pictures_of(result)
 
 
 def _page_over_time(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bsm.figures.account import account
-from bsm.figures.choice_table import choices_of
+from bsm.figures.choice_table import Choices
 from bsm.figures.numbers import count, many, nats, within
 from bsm.figures.standings import Alike, alike, names_of
 from bsm.inference.result import Result
@@ -77,18 +77,18 @@ def predictive(result: Result, subject: str) -> str:
     )
 
 
-def choices(result: Result) -> str:
-    """Caption of `bsm.figures.choices`."""
-    found = choices_of(result)
-    if found is None:
-        return "No other setting was tried."
+def choices(found: Choices, ledger: str) -> str:
+    """Caption of `bsm.figures.choices`; `ledger` is what there is of rows, in a phrase."""
     limit, low, high = found.limit, *found.moved
     verdict = "so it counts as determined" if found.determined else "so it is not determined"
+    if not found.determined and found.spread <= limit:
+        verdict = "but not all settings were tried"
+    at = f" at {found.at}" if found.at else ""
     return (
-        f"Probability of {names_of(found.headline)} for {found.subject}, with the 90 % interval over parameters, under "
-        f"{many(len(found.answered), 'defensible setting')}. It lies between {low:.2f} and {high:.2f}; a "
+        f"Probability of {names_of(found.headline)} for {found.subject}{at}, with the 90 % interval over parameters, "
+        f"under {many(len(found.answered), 'defensible setting')}. It lies between {low:.2f} and {high:.2f}; a "
         f"headline may move by {limit:g}, {verdict}. The shaded band is {limit:g} wide. "
-        f"Ledger as declared: {counts(result, found.subject)}."
+        f"Ledger as declared: {ledger}."
     )
 
 

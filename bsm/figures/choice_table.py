@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bsm.inference.over_time.labelled import Labelled
 from bsm.inference.result import Result
 
 
@@ -30,8 +31,9 @@ class Setting:
 class Choices:
     """The choices table: the headline probability under each setting.
 
-    `limit` is the spread above which the headline is not determined; `moved` the least probability and the
-    greatest; `without` what could not be tried, with the reason.
+    `at` is the moment, where the result is over time; `prior` has every motivation's prior probability as declared;
+    `limit` is the spread above which the headline is not determined; `moved` the least probability and the greatest;
+    `without` what was not tried, with the reason.
     """
 
     subject: str
@@ -43,6 +45,13 @@ class Choices:
     settings: tuple[Setting, ...]
     ranges: Mapping[str, tuple[float, float]]
     without: tuple[tuple[str, str], ...]
+    prior: Mapping[str, float]
+    at: str = ""
+
+    @property
+    def before(self) -> float:
+        """Prior probability of the headline as declared."""
+        return sum(self.prior[name] for name in self.headline)
 
     @property
     def spread(self) -> float:
@@ -63,7 +72,7 @@ class Choices:
         return self.settings[0]
 
 
-def choices_of(result: Result) -> Choices | None:
+def choices_of(result: Result | Labelled) -> Choices | None:
     """The choices table of a result; None where it was not worked out."""
     told = result.about.get("choices")
     if not told:
@@ -80,6 +89,8 @@ def choices_of(result: Result) -> Choices | None:
         settings=settings,
         ranges={name: (pair[0], pair[1]) for name, pair in told["ranges"].items()},
         without=tuple((n["name"], n["why"]) for n in told.get("not_available", ())),
+        prior=told["prior"],
+        at=told.get("at", ""),
     )
 
 
@@ -101,5 +112,7 @@ def verdict(found: Choices) -> str:
     low, high = (f"{p:.2f}" for p in found.moved)
     if len(found.answered) < 2:
         return f"{high} as declared; no other setting tried"
-    word = "Determined" if found.determined else "Not determined"
-    return f"{word}: from {low} to {high} across {len(found.answered)} settings"
+    span = f"from {low} to {high} across {len(found.answered)} settings"
+    if found.determined:
+        return f"Determined: {span}"
+    return f"Not determined: {span}" if found.spread > found.limit else f"Not all settings tried: {span}"

@@ -35,8 +35,8 @@ def of_result(result: Result, subject: str | None = None) -> Iterator[Picture]:
         ("predictive", "Rates seen and predicted, row by row", predictive, captions.predictive),
     ):
         yield Picture(name, f"{title}: {who}", caption(result, who), partial(_of_subject, draw, result, who))
-    if choices_of(result) is not None:
-        told = captions.choices(result)
+    if (found := choices_of(result)) is not None:
+        told = captions.choices(found, captions.counts(result, found.subject))
         yield Picture("choices", "The headline under each setting", told, partial(choices, result))
     if len(result.subjects) > 1:
         told = captions.subjects(result)

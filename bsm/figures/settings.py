@@ -15,6 +15,7 @@ from bsm.figures.choice_table import Choices, Setting, choices_of, verdict
 from bsm.figures.numbers import interval, probability
 from bsm.figures.standings import names_of
 from bsm.figures.theme import DOUBLE, LIGHT, SMALL, Theme, figure, write
+from bsm.inference.over_time import OverTime
 from bsm.inference.result import Result
 
 LABEL = 190.0  # widest name of a setting, in points
@@ -41,7 +42,7 @@ def best_band(points: Sequence[float], limit: float, held: float) -> tuple[float
     return start, start + limit
 
 
-def choices(result: Result, theme: Theme = LIGHT) -> Figure:
+def choices(result: Result | OverTime, theme: Theme = LIGHT) -> Figure:
     """The headline probability with its 90 % interval under each setting, grouped by what the setting is about.
 
     The shaded band is as wide as the headline may move and still count as determined, placed where it holds the
@@ -67,12 +68,12 @@ def choices(result: Result, theme: Theme = LIGHT) -> Figure:
     given.set(xlim=(0, 1), xticks=[0, 0.25, 0.5, 0.75, 1], xticklabels=["0", "0.25", "0.5", "0.75", "1"])
     given.set_xlabel("probability")
     f.title(given, theme, verdict(found), above=TOP - 9.0)
-    asked = f"probability of {names_of(found.headline, 'or')}, {found.subject}"
+    at = f" at {found.at}" if found.at else ""
+    asked = f"probability of {names_of(found.headline, 'or')}, {found.subject}{at}"
     said = f.fitted(asked, SMALL, wide - sum(NUMBERS) - 30.0, most=1)
     write(given, theme, f.MARGIN, 21.0 - TOP, said[0], color=theme.muted, transform=f.in_points(given))
     band = _draw_band(given, theme, found, height)
-    prior = sum(result.value("prior", found.subject, name) for name in found.headline)
-    given.plot([prior, prior], [0, height], **_prior(theme))
+    given.plot([found.before, found.before], [0, height], **_prior(theme))
     _heads(given, theme, wide)
     for row in rows:
         _draw(given, theme, row, band, wide)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +29,10 @@ READINGS = {"hypothesis": "one pattern drives all that was seen", "mixture": "ea
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The headline under one setting: mean and central 90 % over parameters, or why there is none."""
+    """The headline under one setting: mean and central 90 % over parameters, or why there is none.
+
+    `motivations` has the mean probability of every motivation.
+    """
 
     name: str
     about: str
@@ -36,6 +41,7 @@ class Setting:
     low: float | None
     high: float | None
     note: str = ""
+    motivations: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ class ChoicesOverTime:
         """One row per setting."""
         import pandas as pd
 
-        return pd.DataFrame([{n: getattr(s, n) for n in Setting.__slots__} for s in self.settings])
+        columns = [n for n in Setting.__slots__ if n != "motivations"]
+        return pd.DataFrame([{n: getattr(s, n) for n in columns} for s in self.settings])
 
     def __str__(self) -> str:
         found = [s.headline for s in self.settings if s.headline is not None]
@@ -102,6 +109,7 @@ def choices_over_time(
     only: Sequence[str] | None = None,
     progress: bool = False,
     workers: int = 1,
+    keep: Path | None = None,
 ) -> ChoicesOverTime:
     """The headline at a moment, as declared, under the other dynamics and reading, and under every declared choice.
 
@@ -112,6 +120,7 @@ def choices_over_time(
         subject: which AI; that of the headline when absent.
         only: names of settings to compare with the declared one; all when absent.
         overlay, seed, draws, progress, workers: as in `bsm.posterior`.
+        keep: a folder for what is found under each setting, as in `posterior_over_time`.
 
     Raises:
         SpecError: a model without a headline, an unknown subject, or a setting as declared that cannot be computed.
@@ -123,18 +132,13 @@ def choices_over_time(
     if subject is not None and subject not in ledger.subjects:
         raise SpecError(f"{subject!r} is not a subject of the ledger; it has {list(ledger.subjects)}")
     lead = subject or headline_subject(model, ledger.subjects)
-    own = ledger.for_subject(lead)
-    tried = [
-        ("as declared", "default", "the file as it stands", model, own),
-        *_other_dynamics(model, own),
-        *((v.name, v.about, v.why, v.model, v.evidence) for v in variations(model, own)),
-    ]
+    tried = settings_of(model, ledger.for_subject(lead))
     names = [one[0] for one in tried]
     if only is not None:
         if unknown := set(only) - set(names):
             raise SpecError(f"no setting {sorted(unknown)}; there are {names[1:]}")
-        tried = [tried[0], *(one for one in tried if one[0] in only)]
-    tasks = [(*one, lead, model.headline.motivations, at, seed, draws) for one in tried]
+        tried = [tried[0], *(one for one in tried[1:] if one[0] in only)]
+    tasks = [(*one, lead, model.headline.motivations, at, seed, draws, keep) for one in tried]
     found = side_by_side(_setting, tasks, workers, "choices" if progress else None)
     if found[0].headline is None:
         raise SpecError(f"as declared: {found[0].note}")
@@ -143,7 +147,19 @@ def choices_over_time(
     return ChoicesOverTime(model.name, lead, at, model.headline.motivations, tuple(found), left_out)
 
 
-def _other_dynamics(model: Model, evidence: Evidence) -> list[tuple[str, str, str, Model, Evidence]]:
+Tried = tuple[str, str, str, Model, Evidence]
+
+
+def settings_of(model: Model, evidence: Evidence) -> list[Tried]:
+    """Every setting, the declared one first: its name, what it is about, why, and the model and rows under it."""
+    return [
+        ("as declared", "default", "the file as it stands", model, evidence),
+        *_other_dynamics(model, evidence),
+        *((v.name, v.about, v.why, v.model, v.evidence) for v in variations(model, evidence)),
+    ]
+
+
+def _other_dynamics(model: Model, evidence: Evidence) -> list[Tried]:
     """The same model under the dynamics and the reading that it does not declare."""
     found = []
     for dynamics, why in DYNAMICS.items():
@@ -167,13 +183,17 @@ def _setting(
     at: str,
     seed: int,
     draws: int,
+    keep: Path | None,
 ) -> Setting:
+    own = keep and keep / sha256(name.encode()).hexdigest()[:16]
     try:
-        found = posterior_over_time(model, evidence, [at], seed, draws, subjects=(subject,), beside=False)
+        found = posterior_over_time(model, evidence, [at], seed, draws, subjects=(subject,), beside=False, keep=own)
     except (TooFewEffective, ArithmeticError, ValueError) as error:
         return Setting(name, about, why, None, None, None, str(error))
     wanted = {"subject": subject, "moment": found.moments[0], "motivation": list(headline)}
     mean = float(found.smoothed.sel(wanted).sum())
     each = found.draws["smoothed_probability"].sel(wanted).sum("motivation").values.ravel()
     low, high = np.quantile(each, [0.05, 0.95])
-    return Setting(name, about, why, mean, float(low), float(high))
+    every = found.smoothed.sel(subject=subject, moment=found.moments[0])
+    motivations = dict(zip(found.names, every.values.tolist(), strict=True))
+    return Setting(name, about, why, mean, float(low), float(high), motivations=motivations)

@@ -108,9 +108,8 @@ def decomposition(result: Result, subject: str) -> Markup:
 # --- choices -----------------------------------------------------------------------------------------------
 
 
-def choices(result: Result, found: Choices) -> list[Markup]:
+def choices(found: Choices) -> list[Markup]:
     """The headline under every setting, with why; and how far every motivation moves."""
-    prior = sum(result.value("prior", found.subject, name) for name in found.headline)
     lines: list[list[object]] = []
     for s in found.settings:
         band = "–" if s.low is None or s.high is None else interval(s.low, s.high)
@@ -118,12 +117,12 @@ def choices(result: Result, found: Choices) -> list[Markup]:
         lines.append([s.name, s.about, p, band, ". ".join(words for words in (s.why, s.note) if words)])
     lines += [[name, "–", "not available", "–", why] for name, why in found.without]
     caption = (
-        f"Probability of {names_of(found.headline, 'or')} for {found.subject}; its prior as declared is "
-        f"{probability(prior)}. It may move by {found.limit:g} to count as determined."
+        f"Probability of {names_of(found.headline, 'or')} for {found.subject}{f' at {found.at}' if found.at else ''}; "
+        f"its prior as declared is {probability(found.before)}. It may move by {found.limit:g} to count as determined."
     )
     heads = ["setting", "about", "posterior", "90 % interval", "why it is defensible"]
     spans = [
-        [plain(m), probability(result.value("prior", found.subject, m)), probability(a), probability(b), f"{b - a:.2f}"]
+        [plain(m), probability(found.prior[m]), probability(a), probability(b), f"{b - a:.2f}"]
         for m, (a, b) in found.ranges.items()
     ]
     every = table(["motivation", "prior as declared", "least", "greatest", "moved by"], spans, (1, 2, 3, 4))

@@ -92,7 +92,7 @@ def _parts(
         "posterior": [drawn["posterior"], findings.motivations(result, model, subject)],
         "classes": [findings.classes(result, subject)],
         "decomposition": [drawn["decomposition"], numbers],
-        "choices": [drawn["choices"], *findings.choices(result, settings)] if settings else [untried],
+        "choices": [drawn["choices"], *findings.choices(settings)] if settings else [untried],
         "predictive": [drawn["predictive"], *findings.check(result, subject)],
         "excluded": [grounds.excluded(result.about)],
         "base-rates": grounds.base_rates(result.about),

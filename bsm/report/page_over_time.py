@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from bsm.evidence.rows import LedgerRow
-from bsm.figures.numbers import count, many
+from bsm.figures.captions import choices as caption
+from bsm.figures.choice_table import choices_of
+from bsm.figures.numbers import count, many, rough
 from bsm.figures.over_time.pictures import of_subjects, stems
 from bsm.figures.picture import Picture
 from bsm.figures.pictures import of_model
-from bsm.figures.standings import plain
+from bsm.figures.settings import choices
+from bsm.figures.standings import names_of, plain
 from bsm.inference.over_time import OverTime
 from bsm.inference.over_time.headline import APART, FITS, LEGEND, NONE, headline, latest
 from bsm.inference.over_time.words import phase_line
@@ -18,10 +22,15 @@ from bsm.report import findings, grounds
 from bsm.report.findings_over_time import numbers, parameters
 from bsm.report.frame import Section, figure, of_kinds, whole
 from bsm.report.html import Markup, details, joined, listed, table, tag
+from bsm.report.sentences import across
 from bsm.spec.model import Model
 from bsm.spec.number_words import probability
 
 OF_AIS, OF_PHASES = ("influence", "odds"), ("sweep", "attribution", "unrolled")  # kinds of figures
+UNTRIED = (
+    "No other setting was tried here, so nothing here says whether these numbers are determined; "
+    "bsm.choices_over_time(model, ledger) tries those that a model declares."
+)
 FEW = 3  # AIs of which the opening says everything
 
 
@@ -46,12 +55,13 @@ def page_over_time(
     """
     model, ledger = result.needs(ledger=True)
     assert ledger is not None
-    own = [*of_subjects(result), *of_model(model)] if pictures is None else pictures
+    own = pictures_of(result) if pictures is None else pictures
     shown = {picture.name: figure(picture, (drawn or {}).get(picture.name)) for picture in own}
     before = [shown[name] for name in OF_AIS if name in shown]  # those of AIs have a stem behind the name
     rows = [r for s in result.subjects for r in ledger.for_subject(s).rows]
     sections = [
         Section("latest", f"The latest moment: {latest(result)}", [_latest(result)]),
+        Section("choices", "Under other defensible settings", _choices(result, shown)),
         *(_of_subject(result, s, stem, shown) for s, stem in stems(result.subjects).items()),
         Section("reading", "How to read these numbers", [listed([*LEGEND, *result.about["notes"]])]),
         Section("motivations", "Motivations and their prior", [_motivations(result, model)]),
@@ -67,6 +77,19 @@ def page_over_time(
     return whole(f"{plain(result.about['model'])} over time", _opening(result, model, len(rows)), sections)
 
 
+def pictures_of(result: OverTime) -> list[Picture]:
+    """Every figure of a result over time and of its model."""
+    model, ledger = result.needs(ledger=True)
+    assert ledger is not None
+    made = [*of_subjects(result), *of_model(model)]
+    if (found := choices_of(result)) is not None:
+        rows = many(len(ledger.for_subject(found.subject).rows), "row")
+        made.append(
+            Picture("choices", "The headline under each setting", caption(found, rows), partial(choices, result))
+        )
+    return made
+
+
 def _opening(result: OverTime, model: Model, rows: int) -> Markup:
     about = result.about
     overlay = f", overlay {about['overlay']}" if about["overlay"] else ""
@@ -76,7 +99,7 @@ def _opening(result: OverTime, model: Model, rows: int) -> Markup:
         [
             tag("h1", plain(about["model"])),
             tag("p", f"Motivations over time. {counted}. {run}", class_="sub"),
-            tag("div", listed([*_first(result), _untried(model)]), class_="lead open"),
+            tag("div", listed([*_across(result), *_first(result)]), class_="lead open"),
             *([tag("p", model.about)] if model.about else []),
         ]
     )
@@ -102,10 +125,21 @@ def _first(result: OverTime) -> Iterator[str]:
         yield f"The readings {reading} and {other} differ by more than {APART:g} somewhere in {far} of {total} AIs."
 
 
-def _untried(model: Model) -> str:
-    return "No other setting was tried here, so nothing here says whether these numbers are determined" + (
-        "; bsm.choices_over_time(model, ledger) tries those that the model declares." if model.headline else "."
-    )
+def _across(result: OverTime) -> Iterator[str]:
+    """The headline as declared and how far it moves; or that nothing else was tried."""
+    found = choices_of(result)
+    if found is None:
+        yield UNTRIED
+        return
+    p = found.default.headline
+    told = "no answer" if p is None else f"{rough(p)} as declared (prior {rough(found.before)})"
+    what = f"{found.says} ({names_of(found.headline, 'or')})" if found.says else names_of(found.headline, "or")
+    yield f"{found.subject} at {found.at}, {what}: {told}. {across(found, found.subject)}"
+
+
+def _choices(result: OverTime, shown: Mapping[str, Markup]) -> list[Markup]:
+    found = choices_of(result)
+    return [] if found is None else [shown["choices"], *findings.choices(found)]
 
 
 def _latest(result: OverTime) -> Markup:

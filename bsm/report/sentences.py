@@ -58,10 +58,13 @@ def _answer(result: Result, subject: str) -> Iterator[str]:
 
 
 def _verdict(result: Result, subject: str) -> Iterator[str]:
-    found = choices_of(result)
+    yield across(choices_of(result), subject)
+
+
+def across(found: Choices | None, subject: str) -> str:
+    """How far the headline moves across settings, and whether it is determined."""
     if found is None or len(found.answered) < 2:
-        yield "No other defensible setting was tried, so it is not known whether this number is determined."
-        return
+        return "No other defensible setting was tried, so it is not known whether this number is determined."
     least, most = _extremes(found)
     who = "" if found.subject == subject else f" for {found.subject}"
     silent = len(found.settings) - len(found.answered)
@@ -71,9 +74,10 @@ def _verdict(result: Result, subject: str) -> Iterator[str]:
         f"({least.name}) to {rough(found.moved[1])} ({most.name})"
     )
     if found.determined:
-        yield f"It is determined to within {found.limit:g}: {span}."
-    else:
-        yield f"It is NOT DETERMINED: {span}, and may move by {found.limit:g} at most to count as determined."
+        return f"It is determined to within {found.limit:g}: {span}."
+    if found.spread <= found.limit:
+        return f"It moves by less than {found.limit:g}, but not all settings were tried: {span}."
+    return f"It is NOT DETERMINED: {span}, and may move by {found.limit:g} at most to count as determined."
 
 
 def _extremes(found: Choices) -> tuple[Setting, Setting]:

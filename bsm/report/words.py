@@ -31,7 +31,7 @@ def as_text(result: Result, subject: str | None = None) -> str:
         _paragraphs(headline(result)) if who == leading(result) else [],
         _motivations(result, who),
         _nats(account(result, who), standings(result, who)),
-        _choices(choices_of(result)) if who == leading(result) else [],
+        choices_lines(choices_of(result)) if who == leading(result) else [],
         _check(result, who),
         _rests(result, who),
         _others(result, who),
@@ -140,10 +140,12 @@ def _nats(found: Account, rows: Sequence[Standing]) -> list[str]:
 # --- choices, check ----------------------------------------------------------------------------------------
 
 
-def _choices(found: Choices | None) -> list[str]:
+def choices_lines(found: Choices | None) -> list[str]:
+    """The headline under every setting; no line where none was tried."""
     if found is None:
         return []
-    lines = _heading("choices", f"probability of {names_of(found.headline, 'or')} for {found.subject}")
+    at = f" at {found.at}" if found.at else ""
+    lines = _heading("choices", f"probability of {names_of(found.headline, 'or')} for {found.subject}{at}")
     lines.append(f"{'setting':<58}{'about':<14}{'p':>7}  90 % interval")
     for s in found.settings:
         lines.append(f"{_cut(s.name, 57):<58}{_cut(s.about, 13):<14}{_chance(s)}")

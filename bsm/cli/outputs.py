@@ -42,13 +42,14 @@ class Outputs:
             path.unlink()
         result.save(self.folder / RESULT)
         self._note(RESULT)
-        self._throw_parts_away()
+        self.throw_parts_away()
 
     def unfinished(self, key: str) -> Path:
         """The folder for parts of a result of these inputs; they go when the result is written."""
         return self.folder / UNFINISHED / key[:16]
 
-    def _throw_parts_away(self) -> None:
+    def throw_parts_away(self) -> None:
+        """Throw away what unfinished runs left for this one."""
         top = self.folder / UNFINISHED
         for part in (p for kind in ("npz", "begun") for p in top.rglob(f"*.{kind}")):
             part.unlink()

@@ -73,6 +73,8 @@ def run(
     try:
         rows = Evidence.read(ledger, found)
         kind = kind_of(changed, rows, subjects)
+        if fresh:
+            outputs.throw_parts_away()
         earlier = None if fresh else outputs.earlier(request.key, lambda path: kind.load(path, changed, rows))
         result = computed(kind, found, rows, request, outputs) if earlier is None else earlier
         print_json(kind.document(result)) if as_json else click.echo(kind.text(result), nl=False)

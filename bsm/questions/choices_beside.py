@@ -9,7 +9,7 @@ from typing import Any
 from bsm.inference.over_time import OverTime
 from bsm.questions.choices import headline_subject
 from bsm.questions.choices_over_time import ChoicesOverTime, Setting, choices_over_time, settings_of
-from bsm.spec.model import Model
+from bsm.spec.model import Model, SpecError
 
 
 def with_choices(
@@ -24,7 +24,8 @@ def with_choices(
 
     The result as it is where its model has no headline or declares no choices, or where any phase that selects is
     under softmax_pg: a setting takes minutes there. For the same reason the table leaves that dynamics out, and says
-    so; `choices_over_time` tries all.
+    so; `choices_over_time` tries all. Where there can be no table, as for an AI of which a choice leaves no row, a
+    note says why.
 
     Args:
         result: with its model and ledger.
@@ -34,15 +35,17 @@ def with_choices(
     assert ledger is not None
     if not quick(model):
         return result
-    lead = headline_subject(model, result.subjects)
-    only = [
-        name for name, _, _, changed, _ in settings_of(model, ledger.for_subject(lead)) if not _by_gradient(changed)
-    ]
-    found = choices_over_time(
-        model, ledger, "now", lead, None, seed, draws, only, progress=progress, workers=workers, keep=keep
-    )
+    lead, about = headline_subject(model, result.subjects), result.about
+    about.pop("choices", None)
+    try:
+        every = settings_of(model, ledger.for_subject(lead))
+        only = [name for name, _, _, changed, _ in every if not _by_gradient(changed)]
+        found = choices_over_time(model, ledger, "now", lead, None, seed, draws, only, progress, workers, keep)
+        more: dict[str, Any] = {"choices": _document(found, result, model)}
+    except SpecError as error:
+        more = {"notes": [*about["notes"], f"no choices table: {error}"]}
     tree = result.tree.copy()
-    tree.attrs["bsm"] = json.dumps(result.about | {"choices": _document(found, result, model)}, allow_nan=False)
+    tree.attrs["bsm"] = json.dumps(about | more, allow_nan=False)
     return OverTime(tree, model, ledger)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from bsm.evidence.rows import LedgerRow
-from bsm.figures.captions import choices as caption
+from bsm.figures import captions
 from bsm.figures.choice_table import choices_of
 from bsm.figures.numbers import count, many, rough
 from bsm.figures.over_time.pictures import of_subjects, stems
@@ -63,7 +63,7 @@ def page_over_time(
         Section("latest", f"The latest moment: {latest(result)}", [_latest(result)]),
         Section("choices", "Under other defensible settings", _choices(result, shown)),
         *(_of_subject(result, s, stem, shown) for s, stem in stems(result.subjects).items()),
-        Section("reading", "How to read these numbers", [listed([*LEGEND, *result.about["notes"]])]),
+        Section("reading", "How to read these numbers", [listed([*LEGEND, *_notes(result)])]),
         Section("motivations", "Motivations and their prior", [_motivations(result, model)]),
         Section("rests", "Dynamics, readings and selection", [_rests(result)]),
         Section("excluded", "Left out, and why", [grounds.excluded(result.about)]),
@@ -84,9 +84,8 @@ def pictures_of(result: OverTime) -> list[Picture]:
     made = [*of_subjects(result), *of_model(model)]
     if (found := choices_of(result)) is not None:
         rows = many(len(ledger.for_subject(found.subject).rows), "row")
-        made.append(
-            Picture("choices", "The headline under each setting", caption(found, rows), partial(choices, result))
-        )
+        told = captions.choices(found, rows)
+        made.append(Picture("choices", "The headline under each setting", told, partial(choices, result)))
     return made
 
 
@@ -137,6 +136,10 @@ def _across(result: OverTime) -> Iterator[str]:
     yield f"{found.subject} at {found.at}, {what}: {told}. {across(found, found.subject)}"
 
 
+def _notes(result: OverTime) -> list[str]:
+    return [note[:1].upper() + note[1:] for note in result.about["notes"]]
+
+
 def _choices(result: OverTime, shown: Mapping[str, Markup]) -> list[Markup]:
     found = choices_of(result)
     return [] if found is None else [shown["choices"], *findings.choices(found)]
@@ -165,7 +168,7 @@ def _of_subject(result: OverTime, subject: str, stem: str, shown: Mapping[str, M
     nats = {r: float(result.of_reading(r)["log_evidence"].sel(subject=subject)) for r in result.readings}
     evidence = ", ".join(f"{value:.3f} nats under {reading}" for reading, value in nats.items())
     effective = float(result.tree["sample_stats"]["effective_draws"].sel(subject=subject))
-    behind = f"{effective:,.0f} effective draws of parameters stand behind them" if effective < 9e5 else "no draws"
+    behind = f"{effective:,.0f} effective draws of parameters" if effective < 9e5 else "no parameter is uncertain"
     said = [f"Log evidence: {evidence}; {behind}.", *result.about["subjects"][subject]["notes"]]
     made = [
         listed([*headline(result, subject), *said]),

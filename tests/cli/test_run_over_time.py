@@ -92,7 +92,7 @@ def test_json_is_one_document_with_rows_that_sum_to_one(begun, finished):
 def test_stopped_between_two_ais_it_keeps_the_first(begun, finished, tmp_path, monkeypatch):
     from bsm.inference.over_time import found_files
 
-    whole, done = found_files.fit, []
+    whole, done, out = found_files.fit, [], tmp_path / "out"
 
     def stops(model, evidence, *rest):
         if done and evidence.subjects == ("another ai",):
@@ -102,14 +102,18 @@ def test_stopped_between_two_ais_it_keeps_the_first(begun, finished, tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(found_files, "fit", stops)
-        result = bsm("run", begun, "--out", tmp_path, *FEW)
+        result = bsm("run", begun, "--out", out, *FEW)
     assert result.exit_code == 130
-    assert f"stopped; {tmp_path / 'unfinished'} has 1 part of the result; the same command goes on" in result.stderr
+    assert f"stopped; {out / 'unfinished'} has 1 part of the result; the same command goes on" in result.stderr
+    half = shutil.copytree(out, tmp_path / "half")
     done.clear()
     monkeypatch.setattr(found_files, "fit", lambda *given: (done.append(given[1].subjects[0]), whole(*given))[1])
-    assert printed("run", begun, "--out", tmp_path, *FEW) == finished[1]
+    assert printed("run", begun, "--out", out, *FEW) == finished[1]
     assert done == ["another ai", "ai", "another ai"]
-    assert not (tmp_path / "unfinished").exists()
+    assert not (out / "unfinished").exists()
+    done.clear()
+    assert printed("run", begun, "--out", half, *FEW, "--fresh") == finished[1]
+    assert done == ["ai", "another ai"] * 2
 
 
 def test_over_time_only_where_a_row_lies_in_a_phase_in_which_it_matters_when(begun, tmp_path):

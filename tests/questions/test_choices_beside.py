@@ -73,6 +73,15 @@ def test_where_there_is_no_quick_table_the_result_stays_as_it_is(result, which):
     assert with_choices(changed) is changed
 
 
+def test_where_a_choice_leaves_no_row_a_note_says_so(result):
+    model = replace(result.model, choices=(Choice("none", "evidence", "none is left", only={"setting": ("t",)}),))
+    found = with_choices(OverTime(result.tree, model, result.ledger))
+    assert choices_of(found) is None
+    assert "no choices table: choice 'none' leaves no row of the ledger" in found.about["notes"][-1]
+    assert "No other setting was tried" in page_over_time(found)
+    assert found.tree.equals(result.tree)
+
+
 def test_what_was_found_is_kept(result, tmp_path, monkeypatch):
     from bsm.inference.over_time import found_files
 

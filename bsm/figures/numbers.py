@@ -115,8 +115,13 @@ def many(number: int, thing: str, things: str = "") -> str:
 def spread(values: np.ndarray) -> str:
     """The median of draws of a parameter and their central 90 %.
 
-    >>> spread(np.arange(101.0) - 50)
-    '0 (−45 to 45)'
+    >>> spread(np.arange(101.0) - 50), spread(np.array([0.1234, 1234.5]))
+    ('0 (−45 to 45)', '617 (61.8 to 1,173)')
     """
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    return f"{middle:.3g} ({low:.3g} to {high:.3g})".replace("-", "−")
+    return f"{_three(middle)} ({_three(low)} to {_three(high)})"
+
+
+def _three(x: float) -> str:
+    """Three digits, or all before the point."""
+    return (f"{x:,.0f}" if 1000 <= abs(x) < 1e7 else f"{x:.3g}").replace("-", "−")

@@ -204,8 +204,8 @@ def _when(row: LedgerRow) -> str:
     if row.phase is None:
         return "now"
     if row.step is not None:
-        return f"{row.phase}, after {row.step:,}"
-    return f"{row.phase}, from its start" if row.steps else f"{row.phase}, at its end"
+        return f"{plain(row.phase)}, after {row.step:,}"
+    return f"{plain(row.phase)}, {'from its start' if row.steps else 'at its end'}"
 
 
 def _motivations(result: OverTime, model: Model) -> Markup:

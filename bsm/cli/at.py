@@ -11,6 +11,7 @@ import click
 
 from bsm.cli.at_words import told_with_ledger, told_without_ledger
 from bsm.cli.options import folder_of, json_option, loaded, model_argument, overlay_option
+from bsm.cli.run_kinds import PARTS
 
 if TYPE_CHECKING:
     from bsm.figures.picture import Picture
@@ -115,7 +116,7 @@ def _checked(model: Model, asked: Behaviours) -> Behaviours:
 def _moments(model: Model, between: bool) -> list[str]:
     from bsm.figures.over_time.tracks import wanted
 
-    return wanted(model, parts=4) if between else ["start", *(p.name for p in model.phases)]
+    return wanted(model, parts=PARTS) if between else ["start", *(p.name for p in model.phases)]
 
 
 def _drawn(model: Model, result: OverTime | None, folder: Path) -> None:

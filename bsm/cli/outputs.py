@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -29,6 +30,7 @@ class Outputs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.done: list[str] = []
+        self.parts: Path | None = None
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file."""
@@ -42,20 +44,18 @@ class Outputs:
             path.unlink()
         result.save(self.folder / RESULT)
         self._note(RESULT)
-        self.throw_parts_away()
+        self._throw_parts_away()
 
     def unfinished(self, key: str) -> Path:
         """The folder for parts of a result of these inputs; they go when the result is written."""
-        return self.folder / UNFINISHED / key[:16]
+        self.parts = self.folder / UNFINISHED / key[:16]
+        return self.parts
 
-    def throw_parts_away(self) -> None:
-        """Throw away what unfinished runs left for this one."""
-        top = self.folder / UNFINISHED
-        for part in (p for kind in ("npz", "begun") for p in top.rglob(f"*.{kind}")):
-            part.unlink()
-        for folder in (*sorted(top.rglob("*"), reverse=True), top):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+    def _throw_parts_away(self) -> None:
+        if self.parts is not None and self.parts.is_dir():
+            rmtree(self.parts, ignore_errors=True)
+            if not any(self.parts.parent.iterdir()):
+                self.parts.parent.rmdir()
 
     def _drawn_before(self) -> list[Path]:
         """The page, manifest and figures that an earlier manifest lists."""
@@ -90,13 +90,12 @@ class Outputs:
     def finished(self) -> str:
         """What is done, in words."""
         if not self.done:
-            where = self.folder / UNFINISHED
-            parts = len(list(where.rglob("*.npz")))
-            kept = f"{where} has {many(parts, 'part')} of the result; the same command goes on from there"
+            parts = len(list(self.parts.rglob("*.npz"))) if self.parts is not None else 0
+            kept = f"{self.parts} has {many(parts, 'part')} of the result; the same command goes on from there"
             return kept if parts else "nothing was written"
         pictures = {Path(name).stem for name in self.done if name.startswith(FIGURES)}
         files = [name for name in self.done if not name.startswith(FIGURES)]
-        told = [*files, *([f"{len(pictures)} figures as PNG and SVG"] if pictures else [])]
+        told = [*files, *([f"{many(len(pictures), 'figure')} as PNG and SVG"] if pictures else [])]
         return f"{self.folder}: {', '.join(told)}"
 
     def _note(self, name: str) -> None:

@@ -51,13 +51,15 @@ class Request:
     @cached_property
     def key(self) -> str:
         """SHA-256 over input files, settings, this library's source and the numeric libraries' versions."""
-        settings = {
-            "seed": self.seed,
-            "draws": self.draws,
-            "subjects": self.subjects,
-            "overlay": self.overlay,
-            "choices": self.choices,
-        }
+        return self._digest(seed=self.seed, draws=self.draws, subjects=self.subjects, overlay=self.overlay,
+                            choices=self.choices)  # fmt: skip
+
+    @cached_property
+    def part_key(self) -> str:
+        """The same for what is found of one AI, or under one setting: it is of no other AI and needs no choices."""
+        return self._digest(seed=self.seed, draws=self.draws, overlay=self.overlay)
+
+    def _digest(self, **settings: object) -> str:
         versions = {name: version(name) for name in NUMERIC}
         digest = hashlib.sha256(json.dumps([settings, versions], sort_keys=True).encode())
         package = Path(__file__).parents[1]

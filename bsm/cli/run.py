@@ -67,16 +67,15 @@ def run(
         return
     from bsm.evidence.ledger import Evidence
 
+    subjects = tuple(dict.fromkeys(subjects))
     request = Request(found.path or model, ledger, seed, draws, subjects, overlay, not no_choices, workers or cpus())
     outputs = Outputs(out)
     changed = found.with_overlay(overlay)
     try:
         rows = Evidence.read(ledger, found)
         kind = kind_of(changed, rows, subjects)
-        if fresh:
-            outputs.throw_parts_away()
         earlier = None if fresh else outputs.earlier(request.key, lambda path: kind.load(path, changed, rows))
-        result = computed(kind, found, rows, request, outputs) if earlier is None else earlier
+        result = computed(kind, found, rows, request, outputs, fresh) if earlier is None else earlier
         print_json(kind.document(result)) if as_json else click.echo(kind.text(result), nl=False)
         sys.stdout.flush()
         present(kind, changed, result, request, outputs)
@@ -117,10 +116,10 @@ def selection_words(model: Model) -> str:
     return f"{dynamics(model)}: {timeline(phases(model))}"
 
 
-def computed(kind: Kind, model: Model, ledger: Evidence, request: Request, outputs: Outputs) -> Any:
-    """The result, written down marked with what it was computed from."""
+def computed(kind: Kind, model: Model, ledger: Evidence, request: Request, outputs: Outputs, fresh: bool) -> Any:
+    """The result, written down marked with what it was computed from; where it is to be fresh no part is kept."""
     key = request.key  # of the files as they are now, before the work
-    result = kind.infer(model, ledger, request, outputs.unfinished(key))
+    result = kind.infer(model, ledger, request, None if fresh else outputs.unfinished(request.part_key))
     outputs.result(result, key)
     return result
 

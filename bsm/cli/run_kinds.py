@@ -24,15 +24,15 @@ class Kind:
     """One kind of result, and how it is computed, read back, printed and shown.
 
     Attributes:
-        infer: the result, from a model before its overlay, a ledger, what was asked for, and a folder in which parts
-            of long work may wait for the rest.
+        infer: the result, from a model before its overlay, a ledger, what was asked for, and perhaps a folder in which
+            parts of long work may wait for the rest.
         load: the same, from its file.
         text, document: for a terminal, and as one JSON document.
         pictures: every figure of the result and its model.
         page: the HTML page, from result, model, manifest, figures drawn already, and pictures.
     """
 
-    infer: Callable[[Model, Evidence, Request, Path], Any]
+    infer: Callable[[Model, Evidence, Request, Path | None], Any]
     load: Callable[[Path, Model, Evidence], Any]
     text: Callable[[Any], str]
     document: Callable[[Any], dict[str, Any]]
@@ -53,7 +53,7 @@ def kind_of(model: Model, ledger: Evidence, subjects: Sequence[str]) -> Kind:
 # --- now ---------------------------------------------------------------------------------------------------
 
 
-def _infer_now(model: Model, ledger: Evidence, request: Request, keep: Path) -> Result:
+def _infer_now(model: Model, ledger: Evidence, request: Request, keep: Path | None) -> Result:
     from bsm.inference.posterior import posterior
     from bsm.questions.choices import analysis
 
@@ -131,7 +131,7 @@ NOW = Kind(_infer_now, _load_now, _text_now, _document_now, _pictures_now, _page
 # --- over time ---------------------------------------------------------------------------------------------
 
 
-def _infer_over_time(model: Model, ledger: Evidence, request: Request, keep: Path) -> OverTime:
+def _infer_over_time(model: Model, ledger: Evidence, request: Request, keep: Path | None) -> OverTime:
     from bsm.figures.over_time.tracks import wanted
     from bsm.inference.over_time import posterior_over_time
     from bsm.questions.choices_beside import with_choices
@@ -152,16 +152,18 @@ def _text_over_time(result: OverTime) -> str:
     from bsm.figures.choice_table import choices_of
     from bsm.figures.over_time.panels import START
     from bsm.inference.over_time.words import as_text
+    from bsm.report.sentences_over_time import determined
     from bsm.report.words import choices_lines
 
-    told = as_text(result, [START, *(phase["name"] for phase in result.about["phases"])])
-    return "\n".join([told, *choices_lines(choices_of(result))]) + "\n"
+    told = as_text(result, [START, *(phase["name"] for phase in result.about["phases"])], determined(result))
+    return "\n".join([told, "", *choices_lines(choices_of(result))]).rstrip() + "\n"
 
 
 def _document_over_time(result: OverTime) -> dict[str, Any]:
     from bsm.cli.at_words import document
+    from bsm.report.sentences_over_time import determined
 
-    return document(result)
+    return {"determined": determined(result)} | document(result)
 
 
 def _pictures_over_time(result: OverTime, model: Model) -> Sequence[Picture]:

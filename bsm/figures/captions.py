@@ -82,7 +82,7 @@ def choices(found: Choices, ledger: str) -> str:
     limit, low, high = found.limit, *found.moved
     verdict = "so it counts as determined" if found.determined else "so it is not determined"
     if not found.determined and found.spread <= limit:
-        verdict = "but not all settings were tried"
+        verdict = "but not all settings were computed"
     at = f" at {found.at}" if found.at else ""
     return (
         f"Probability of {names_of(found.headline)} for {found.subject}{at}, with the 90 % interval over parameters, "

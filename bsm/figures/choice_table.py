@@ -89,9 +89,15 @@ def choices_of(result: Result | Labelled) -> Choices | None:
         settings=settings,
         ranges={name: (pair[0], pair[1]) for name, pair in told["ranges"].items()},
         without=tuple((n["name"], n["why"]) for n in told.get("not_available", ())),
-        prior=told["prior"],
+        prior=_prior(result, told["subject"]),
         at=told.get("at", ""),
     )
+
+
+def _prior(result: Result | Labelled, subject: str) -> Mapping[str, float]:
+    if isinstance(result, Labelled):
+        return result.about["prior"]
+    return {name: result.value("prior", subject, name) for name in result.names}
 
 
 def _setting(row: Mapping[str, Any]) -> Setting:
@@ -115,4 +121,4 @@ def verdict(found: Choices) -> str:
     span = f"from {low} to {high} across {len(found.answered)} settings"
     if found.determined:
         return f"Determined: {span}"
-    return f"Not determined: {span}" if found.spread > found.limit else f"Not all settings tried: {span}"
+    return f"Not determined: {span}" if found.spread > found.limit else f"Not all settings computed: {span}"

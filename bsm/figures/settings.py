@@ -157,7 +157,7 @@ def _prior(theme: Theme) -> dict[str, Any]:
 
 def _notes(found: Choices, room: float) -> list[str]:
     told = [f"* {s.name}: {s.note}" for s in found.settings if s.note]
-    told += [f"not available: {name} ({why})" for name, why in found.without]
+    told += [f"not tried: {name} ({why})" for name, why in found.without]
     return [line for words in told for line in f.fitted(words, SMALL, room, most=6)]
 
 

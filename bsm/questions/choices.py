@@ -227,7 +227,6 @@ def _row(name: str, about: str, why: str, f: Fit, headline: list[str]) -> dict[s
 def _with(result: Result, table: dict[str, Any]) -> Result:
     tree = result.tree.copy()
     about = json.loads(tree.attrs["bsm"])
-    prior = {name: result.value("prior", table["subject"], name) for name in result.names}
-    about["choices"] = table | {"prior": prior}
+    about["choices"] = table
     tree.attrs["bsm"] = json.dumps(about, allow_nan=False)
     return Result(tree)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bsm.inference.over_time import OverTime
+from bsm.inference.over_time.headline import latest
 from bsm.questions.choices import headline_subject
 from bsm.questions.choices_over_time import ChoicesOverTime, Setting, choices_over_time, settings_of
 from bsm.spec.model import Model, SpecError
@@ -20,10 +21,10 @@ def with_choices(
     workers: int = 1,
     keep: Path | None = None,
 ) -> OverTime:
-    """A result with the choices table of its headline, now, in `about["choices"]`.
+    """A result with the choices table of its headline, at the latest of its moments, in `about["choices"]`.
 
-    The result as it is where its model has no headline or declares no choices, or where any phase that selects is
-    under softmax_pg: a setting takes minutes there. For the same reason the table leaves that dynamics out, and says
+    The result as it is where its model has no headline, or where any phase that selects is under softmax_pg: a setting
+    takes minutes there. For the same reason the table leaves that dynamics out, and says
     so; `choices_over_time` tries all. Where there can be no table, as for an AI of which a choice leaves no row, a
     note says why.
 
@@ -40,7 +41,9 @@ def with_choices(
     try:
         every = settings_of(model, ledger.for_subject(lead))
         only = [name for name, _, _, changed, _ in every if not _by_gradient(changed)]
-        found = choices_over_time(model, ledger, "now", lead, None, seed, draws, only, progress, workers, keep)
+        found = choices_over_time(
+            model, ledger, latest(result), lead, None, seed, draws, only, progress, workers, keep, result
+        )
         more: dict[str, Any] = {"choices": _document(found, result, model)}
     except SpecError as error:
         more = {"notes": [*about["notes"], f"no choices table: {error}"]}
@@ -51,7 +54,7 @@ def with_choices(
 
 def quick(model: Model) -> bool:
     """Whether there is a table of choices that does not take minutes for each setting."""
-    return model.headline is not None and bool(model.choices) and not _by_gradient(model)
+    return model.headline is not None and not _by_gradient(model)
 
 
 def _by_gradient(model: Model) -> bool:
@@ -63,7 +66,7 @@ def _document(found: ChoicesOverTime, result: OverTime, model: Model) -> dict[st
     computed = [s for s in found.settings if s.headline is not None]
     each = {n: [s.motivations[n] for s in computed] for n in result.names}
     names = [s.name for s in found.settings]
-    why = "left out, since it takes minutes; bsm.choices_over_time(model, ledger) tries it"
+    why = "it takes minutes; bsm.choices_over_time(model, ledger) tries it"
     return {
         "subject": found.subject,
         "at": found.at,
@@ -75,5 +78,4 @@ def _document(found: ChoicesOverTime, result: OverTime, model: Model) -> dict[st
         "rows": [{n: getattr(s, n) for n in Setting.__slots__} for s in found.settings],
         "ranges": {n: [min(values), max(values)] for n, values in each.items()},
         "not_available": [{"name": n, "why": why} for n in found.left_out if n not in names],
-        "prior": result.about["prior"],
     }

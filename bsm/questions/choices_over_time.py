@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from bsm.evidence.ledger import Evidence
 from bsm.inference.fits import TooFewEffective
-from bsm.inference.over_time import posterior_over_time
+from bsm.inference.over_time import OverTime, posterior_over_time
 from bsm.inference.parallel import side_by_side
 from bsm.questions.choices import LIMIT, headline_subject, variations
 from bsm.spec.model import Model, SpecError
@@ -110,6 +109,7 @@ def choices_over_time(
     progress: bool = False,
     workers: int = 1,
     keep: Path | None = None,
+    declared: OverTime | None = None,
 ) -> ChoicesOverTime:
     """The headline at a moment, as declared, under the other dynamics and reading, and under every declared choice.
 
@@ -121,6 +121,7 @@ def choices_over_time(
         only: names of settings to compare with the declared one; all when absent.
         overlay, seed, draws, progress, workers: as in `bsm.posterior`.
         keep: a folder for what is found under each setting, as in `posterior_over_time`.
+        declared: the result under the file as it stands, with this moment, where it is there already.
 
     Raises:
         SpecError: a model without a headline, an unknown subject, or a setting as declared that cannot be computed.
@@ -138,8 +139,12 @@ def choices_over_time(
         if unknown := set(only) - set(names):
             raise SpecError(f"no setting {sorted(unknown)}; there are {names[1:]}")
         tried = [tried[0], *(one for one in tried[1:] if one[0] in only)]
-    tasks = [(*one, lead, model.headline.motivations, at, seed, draws, keep) for one in tried]
-    found = side_by_side(_setting, tasks, workers, "choices" if progress else None)
+    begun = [] if declared is None else [_measured(*tried[0][:3], declared, lead, model.headline.motivations, at)]
+    tasks = [
+        (*one, lead, model.headline.motivations, at, seed, draws, keep and keep / f"setting-{names.index(one[0])}")
+        for one in tried[len(begun) :]
+    ]
+    found = [*begun, *side_by_side(_setting, tasks, workers, "choices" if progress else None)]
     if found[0].headline is None:
         raise SpecError(f"as declared: {found[0].note}")
     computed = {s.name for s in found if s.headline is not None}
@@ -185,15 +190,20 @@ def _setting(
     draws: int,
     keep: Path | None,
 ) -> Setting:
-    own = keep and keep / sha256(name.encode()).hexdigest()[:16]
     try:
-        found = posterior_over_time(model, evidence, [at], seed, draws, subjects=(subject,), beside=False, keep=own)
+        found = posterior_over_time(model, evidence, [at], seed, draws, subjects=(subject,), beside=False, keep=keep)
     except (TooFewEffective, ArithmeticError, ValueError) as error:
         return Setting(name, about, why, None, None, None, str(error))
-    wanted = {"subject": subject, "moment": found.moments[0], "motivation": list(headline)}
+    return _measured(name, about, why, found, subject, headline, found.moments[0])
+
+
+def _measured(
+    name: str, about: str, why: str, found: OverTime, subject: str, headline: Sequence[str], at: str
+) -> Setting:
+    wanted = {"subject": subject, "moment": at, "motivation": list(headline)}
     mean = float(found.smoothed.sel(wanted).sum())
     each = found.draws["smoothed_probability"].sel(wanted).sum("motivation").values.ravel()
     low, high = np.quantile(each, [0.05, 0.95])
-    every = found.smoothed.sel(subject=subject, moment=found.moments[0])
+    every = found.smoothed.sel(subject=subject, moment=at)
     motivations = dict(zip(found.names, every.values.tolist(), strict=True))
     return Setting(name, about, why, mean, float(low), float(high), motivations=motivations)

@@ -115,7 +115,7 @@ def choices(found: Choices) -> list[Markup]:
         band = "–" if s.low is None or s.high is None else interval(s.low, s.high)
         p = "no answer" if s.headline is None else probability(s.headline)
         lines.append([s.name, s.about, p, band, ". ".join(words for words in (s.why, s.note) if words)])
-    lines += [[name, "–", "not available", "–", why] for name, why in found.without]
+    lines += [[name, "–", "not tried", "–", why] for name, why in found.without]
     caption = (
         f"Probability of {names_of(found.headline, 'or')} for {found.subject}{f' at {found.at}' if found.at else ''}; "
         f"its prior as declared is {probability(found.before)}. It may move by {found.limit:g} to count as determined."

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from bsm.evidence.rows import LedgerRow
 from bsm.figures import captions
 from bsm.figures.choice_table import choices_of
-from bsm.figures.numbers import count, many, rough
+from bsm.figures.numbers import count, many
 from bsm.figures.over_time.pictures import of_subjects, stems
 from bsm.figures.picture import Picture
 from bsm.figures.pictures import of_model
 from bsm.figures.settings import choices
-from bsm.figures.standings import names_of, plain
+from bsm.figures.standings import plain
 from bsm.inference.over_time import OverTime
-from bsm.inference.over_time.headline import APART, FITS, LEGEND, NONE, headline, latest
+from bsm.inference.over_time.headline import LEGEND, headline, latest
+from bsm.inference.over_time.places import places
 from bsm.inference.over_time.words import phase_line
 from bsm.report import findings, grounds
 from bsm.report.findings_over_time import numbers, parameters
 from bsm.report.frame import Section, figure, of_kinds, whole
 from bsm.report.html import Markup, details, joined, listed, table, tag
-from bsm.report.sentences import across
+from bsm.report.sentences_over_time import counted, determined
 from bsm.spec.model import Model
 from bsm.spec.number_words import probability
 
 OF_AIS, OF_PHASES = ("influence", "odds"), ("sweep", "attribution", "unrolled")  # kinds of figures
-UNTRIED = (
-    "No other setting was tried here, so nothing here says whether these numbers are determined; "
-    "bsm.choices_over_time(model, ledger) tries those that a model declares."
-)
 FEW = 3  # AIs of which the opening says everything
 
 
@@ -92,48 +89,18 @@ def pictures_of(result: OverTime) -> list[Picture]:
 def _opening(result: OverTime, model: Model, rows: int) -> Markup:
     about = result.about
     overlay = f", overlay {about['overlay']}" if about["overlay"] else ""
-    counted = f"{many(len(result.subjects), 'AI')}{overlay}, {many(rows, 'row')}, nothing pooled"
+    held = f"{many(len(result.subjects), 'AI')}{overlay}, {many(rows, 'row')}, nothing pooled"
     run = f"Seed {about['seed']}, {about['draws']} draws per class of motivations."
+    each = [words for s in result.subjects for words in headline(result, s)]
+    first = each if len(result.subjects) <= FEW else counted(result)
     return joined(
         [
             tag("h1", plain(about["model"])),
-            tag("p", f"Motivations over time. {counted}. {run}", class_="sub"),
-            tag("div", listed([*_across(result), *_first(result)]), class_="lead open"),
+            tag("p", f"Motivations over time. {held}. {run}", class_="sub"),
+            tag("div", listed([*determined(result), *first]), class_="lead open"),
             *([tag("p", model.about)] if model.about else []),
         ]
     )
-
-
-def _first(result: OverTime) -> Iterator[str]:
-    """Everything, where it is of few AIs; else how many of them have one answer."""
-    if len(result.subjects) <= FEW:
-        yield from (words for s in result.subjects for words in headline(result, s))
-        return
-    at, reading = latest(result), result.about["reading"]
-    each = {r: result.of_reading(r)["smoothed"].sel(moment=at) for r in result.readings}
-    named = each[reading].sel(motivation=[m for m in result.names if m != NONE]).max("motivation")
-    none = each[reading].sel(motivation=NONE)
-    total = len(result.subjects)
-    yield (
-        f"At {at}, under {reading}, given all rows: one named motivation has more than half in "
-        f"{int((named > FITS).sum())} of {total} AIs; nothing listed fits (none of these above {FITS:g}) in "
-        f"{int((none > FITS).sum())}."
-    )
-    for other in (r for r in each if r != reading):
-        far = int((abs(each[other] - each[reading]).max("motivation") > APART).sum())
-        yield f"The readings {reading} and {other} differ by more than {APART:g} somewhere in {far} of {total} AIs."
-
-
-def _across(result: OverTime) -> Iterator[str]:
-    """The headline as declared and how far it moves; or that nothing else was tried."""
-    found = choices_of(result)
-    if found is None:
-        yield UNTRIED
-        return
-    p = found.default.headline
-    told = "no answer" if p is None else f"{rough(p)} as declared (prior {rough(found.before)})"
-    what = f"{found.says} ({names_of(found.headline, 'or')})" if found.says else names_of(found.headline, "or")
-    yield f"{found.subject} at {found.at}, {what}: {told}. {across(found, found.subject)}"
 
 
 def _notes(result: OverTime) -> list[str]:
@@ -161,7 +128,7 @@ def _latest(result: OverTime) -> Markup:
 
 
 def _of_subject(result: OverTime, subject: str, stem: str, shown: Mapping[str, Markup]) -> Section:
-    _, ledger = result.needs(ledger=True)
+    model, ledger = result.needs(ledger=True)
     assert ledger is not None
     rows = ledger.for_subject(subject).rows
     shares = [shown[name] for kind in OF_AIS if (name := f"{kind}-{stem}") in shown]
@@ -174,38 +141,37 @@ def _of_subject(result: OverTime, subject: str, stem: str, shown: Mapping[str, M
         listed([*headline(result, subject), *said]),
         *shares,
         details("The numbers, moment by moment", numbers(result, subject), printed=False),
-        details(f"The {many(len(rows), 'row')}", _rows(rows)),
+        details(f"The {many(len(rows), 'row')}", _rows(model, rows)),
     ]
     if (table_of := parameters(result, subject)) is not None:
         made.append(details("Parameters that these rows speak of", table_of))
     return Section(f"ai-{stem}", subject, made)
 
 
-def _rows(rows: Sequence[LedgerRow]) -> Markup:
+def _rows(model: Model, rows: Sequence[LedgerRow]) -> Markup:
+    steps = {i: seen.step for seen in places(model, rows) for i in seen.rows}
     heads = ["row", "setting", "seen", "selected on", "observation", "k of n", "context", "source"]
     lines = [
         [
             r.id,
             r.setting,
-            _when(r),
+            _when(r, steps[i]),
             f"{r.steps:,}" if r.steps else "–",
             plain(r.observation),
             f"{count(round(r.k, 1))} of {count(round(r.n, 1))}" + ("" if r.basis == "counts" else f" ({r.basis})"),
             "; ".join(f"{plain(n)} {plain(state)}" for n, state in r.contexts.items()),
             ", ".join(filter(None, (r.citation, r.figure_or_table))),
         ]
-        for r in rows
+        for i, r in enumerate(rows)
     ]
     caption = "Selected on: selections of the phase that a row stands for; none for rows that were looked at only."
     return table(heads, lines, (3, 5), caption, prose=(6, 7))
 
 
-def _when(row: LedgerRow) -> str:
+def _when(row: LedgerRow, step: float | None) -> str:
     if row.phase is None:
         return "now"
-    if row.step is not None:
-        return f"{plain(row.phase)}, after {row.step:,}"
-    return f"{plain(row.phase)}, {'from its start' if row.steps else 'at its end'}"
+    return f"{plain(row.phase)}, {'at its end' if step is None else f'after {step:,g}'}"
 
 
 def _motivations(result: OverTime, model: Model) -> Markup:

@@ -76,7 +76,7 @@ def across(found: Choices | None, subject: str) -> str:
     if found.determined:
         return f"It is determined to within {found.limit:g}: {span}."
     if found.spread <= found.limit:
-        return f"It moves by less than {found.limit:g}, but not all settings were tried: {span}."
+        return f"It moves by less than {found.limit:g}, but not all settings were computed: {span}."
     return f"It is NOT DETERMINED: {span}, and may move by {found.limit:g} at most to count as determined."
 
 

@@ -152,7 +152,7 @@ def choices_lines(found: Choices | None) -> list[str]:
         if s.note:
             lines += _wrapped(s.note, "    ", "    ")
     for name, why in found.without:
-        lines += _wrapped(f"{name}: not available, {why}", "", "    ")
+        lines += _wrapped(f"{name}: not tried, {why}", "", "    ")
     return [*lines, f"{verdict(found)}; may move by {found.limit:g} to count as determined"]
 
 

@@ -48,6 +48,11 @@ def read_headline(
     return Headline(tuple(document.motivations), document.reference, document.subject, document.says or "")
 
 
+SETTINGS = (  # stand beside the declared choices
+    *("as declared", "dynamics replicator", "dynamics softmax_pg", "reading hypothesis", "reading mixture"),
+)
+
+
 def read_choices(documents: Sequence[ChoiceDocument], model: Model, problems: Problems) -> tuple[Choice, ...]:
     """The choices table; every name in it exists in the model."""
     found: dict[str, Choice] = {}
@@ -55,6 +60,9 @@ def read_choices(documents: Sequence[ChoiceDocument], model: Model, problems: Pr
         place: Place = ("choices", i)
         if document.name in found or not document.name.strip():
             problems.add((*place, "name"), f"{shorten(document.name)} is given; names of choices differ; rename it")
+        if document.name in SETTINGS:
+            says = f"{document.name!r} is given, which is a setting that is always there; rename the choice"
+            problems.add((*place, "name"), says)
         found[document.name] = _choice(document, place, model, problems)
     return tuple(found.values())
 

@@ -13,7 +13,8 @@ from bsm.cli import run
 from bsm.cli.run_kinds import NOW, OVER_TIME, PARTS, kind_of
 from bsm.figures.over_time.tracks import wanted
 from bsm.inference.over_time import OverTime
-from tests.cli.commands import DRIFTING_ROWS, TINY, bsm, document, drifting, printed
+from bsm.report.sentences_over_time import UNTRIED
+from tests.cli.commands import DRIFTING_ROWS, bsm, document, drifting, printed
 
 FEW = ("--draws", "80", "--workers", "1")
 TWO = DRIFTING_ROWS + "c,another ai,audit,broken-test,use,,0,hacked,0,9,0,made up\n"
@@ -54,6 +55,7 @@ def test_result_page_manifest_and_the_figures_of_every_ai_are_written(finished):
     listed = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["outputs"]
     assert len(listed) == len(written) - 1  # all but itself
     assert "* ai at use, under hypothesis, given all rows: " in said
+    assert said.index("No other setting was tried here") < said.index("* ai at use")
     assert "training:50%" not in said  # the tables that are printed have the ends of phases
 
 
@@ -86,6 +88,7 @@ def test_json_is_one_document_with_rows_that_sum_to_one(begun, finished):
     assert len(sums) == 2 * 2 * len(wanted(library.load(begun), PARTS))
     assert list(sums.values()) == pytest.approx([1.0] * len(sums))
     assert set(found["headline"]) == {"ai", "another ai"}
+    assert found["determined"] == [UNTRIED]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -104,16 +107,23 @@ def test_stopped_between_two_ais_it_keeps_the_first(begun, finished, tmp_path, m
         patch.setattr(found_files, "fit", stops)
         result = bsm("run", begun, "--out", out, *FEW)
     assert result.exit_code == 130
-    assert f"stopped; {out / 'unfinished'} has 1 part of the result; the same command goes on" in result.stderr
+    (parts,) = (out / "unfinished").iterdir()
+    assert f"stopped; {parts} has 1 part of the result; the same command goes on from there" in result.stderr
     half = shutil.copytree(out, tmp_path / "half")
-    done.clear()
+    other = out / "unfinished" / ("0" * 16) / "part.npz"
+    other.parent.mkdir()
+    other.write_bytes(b"of other inputs")
     monkeypatch.setattr(found_files, "fit", lambda *given: (done.append(given[1].subjects[0]), whole(*given))[1])
-    assert printed("run", begun, "--out", out, *FEW) == finished[1]
-    assert done == ["another ai", "ai", "another ai"]
-    assert not (out / "unfinished").exists()
-    done.clear()
-    assert printed("run", begun, "--out", half, *FEW, "--fresh") == finished[1]
-    assert done == ["ai", "another ai"] * 2
+    for folder, words, inferred in (
+        (out, (), ["another ai", "ai", "another ai"]),
+        (shutil.copytree(half, tmp_path / "third"), ("--no-choices",), ["another ai", "ai", "another ai"]),
+        (half, ("--fresh",), ["ai", "another ai"] * 2),
+    ):
+        done.clear()
+        assert printed("run", begun, "--out", folder, *FEW, *words) == finished[1]
+        assert done == inferred
+        assert not (folder / "unfinished" / parts.name).exists() or words == ("--fresh",)
+    assert other.read_bytes() == b"of other inputs"
 
 
 def test_over_time_only_where_a_row_lies_in_a_phase_in_which_it_matters_when(begun, tmp_path):
@@ -125,8 +135,6 @@ def test_over_time_only_where_a_row_lies_in_a_phase_in_which_it_matters_when(beg
     mixed = library.Evidence.read(now, model)
     assert kind_of(model, mixed, ()) is OVER_TIME
     assert kind_of(model, mixed, ("another ai",)) is NOW  # its row is of now
-    still = library.load(TINY)
-    assert not still.phases[0].drift
     rows = library.Evidence.from_frame(_frame(), library.load(_still(begun, tmp_path)))
     assert kind_of(library.load(tmp_path), rows, ()) is NOW
 

@@ -265,7 +265,6 @@ def _choices(motivations: Sequence[str], subject: str, settings: Sequence[tuple[
         "rows": rows,
         "ranges": {motivations[-1]: [min(ps), max(ps)], motivations[0]: [1 - max(ps), 1 - min(ps)]},
         "not_available": [{"name": "mixture reading", "why": "later work"}],
-        "prior": dict.fromkeys(motivations, 1 / len(motivations)),
     }
 
 

@@ -66,7 +66,7 @@ def test_every_row_moment_prior_and_number_is_there(whole, several):
     for p in several.about["prior"].values():
         assert f">{p:.3f}<" in whole
     assert "training, at its end" in whole
-    assert "use, after 2" in whole
+    assert ">use, after 2<" in whole
     assert "ab" * 32 in whole
     assert "3 of 5" in whole
 
@@ -87,6 +87,18 @@ def test_of_few_ais_everything_is_said_first(tmp_path):
     opening = unescape(page_over_time(one).split("<nav")[0])
     for sentence in bsm.inference.over_time.headline.headline(one, "ai"):
         assert sentence in opening
+
+
+def test_rows_selected_on_one_after_another_stand_where_they_lie(tmp_path):
+    model = bsm.load(drifting(tmp_path))
+    rows = "id,subject,setting,suite,phase,step,steps,observation,k,n,rho,source_id\n" + "".join(
+        f"{name},ai,audit,broken-test,training,,{steps},hacked,1,1,0,made up {name}\n"
+        for name, steps in (("a", 3), ("b", 4))
+    )
+    frame = pd.read_csv(io.StringIO(rows), dtype=str, keep_default_na=False)
+    html = page_over_time(bsm.posterior(model, bsm.Evidence.from_frame(frame, model), at=["use"], draws=60))
+    assert ">training, after 0<" in html
+    assert ">training, after 3<" in html
 
 
 def test_without_its_model_it_says_what_is_missing(several):

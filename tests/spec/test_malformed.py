@@ -33,6 +33,12 @@ CASES = [
     ("list for mapping", "observations:\n", "observations: [] # HERE\nabouts:\n", "a mapping is accepted"),
     ("text for list", "    parents: [action, scene]", "    parents: action  # HERE", "write [ ] around it"),
     (
+        "choice named like another setting",
+        "{name: no noise, about",
+        "{name: as declared,  # HERE\n     about",
+        "'as declared' is given, which is a setting that is always there; rename the choice",
+    ),
+    (
         "unknown role",
         "  t1:\n    role: outcome",
         "  t1:\n    role: outcom  # HERE",

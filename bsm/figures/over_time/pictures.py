@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from bsm.spec.model import Model
 
 MOST_SWEPT = 3
+LONGEST = 60  # letters of a subject in the name of a file
 
 
-def of_time(model: Model, result: OverTime | None = None) -> Iterator[Picture]:
+def of_time(model: Model) -> Iterator[Picture]:
     """Influence and odds along the phases, a sweep of each phase that selects, the account of odds, the unrolled graph.
 
-    Nothing for a model without phases. Influence and odds are those of the result, where there is one.
+    Nothing for a model without phases.
     """
     if not model.phases:
         return
-    yield from of_tracks(of_model(model) if result is None else of_result(result))
+    yield from of_tracks(of_model(model))
     yield from of_phases(model)
 
 
@@ -48,7 +49,7 @@ def stems(subjects: Sequence[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for k, subject in enumerate(subjects, start=1):
-        stem = re.sub(r"[^A-Za-z0-9.]+", "-", subject).strip("-.") or str(k)
+        stem = re.sub(r"[^A-Za-z0-9.]+", "-", subject)[:LONGEST].strip("-.") or str(k)
         while stem.lower() in {s.lower() for s in found.values()}:
             stem += f"-{k}"
         found[subject] = stem

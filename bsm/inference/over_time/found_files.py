@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -32,7 +34,10 @@ def found(
 
 
 def write(kept: Found, file: Path) -> None:
-    """Write numbers and words, no objects; the file is there whole or not at all."""
+    """Write numbers and words, no objects; the file is there whole or not at all.
+
+    Another call of the same inputs may do the same, or have finished and thrown the folder away: then it is not needed.
+    """
     words = {
         "names": list(kept.parameters),
         "given": list(kept.given),
@@ -43,7 +48,7 @@ def write(kept: Found, file: Path) -> None:
     arrays = {f"{kind}_{part}": getattr(getattr(kept, kind), part) for kind in KINDS for part in PARTS}
     arrays |= {f"given_{a}": _stacked(of) for a, of in kept.given.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
-    begun = file.with_suffix(".begun")
+    begun = file.with_suffix(f".{os.getpid()}.begun")
     with begun.open("wb") as stream:
         np.savez(
             stream,
@@ -53,7 +58,8 @@ def write(kept: Found, file: Path) -> None:
             reached=kept.reached,
             **arrays,
         )
-    begun.replace(file)
+    with suppress(FileNotFoundError):
+        begun.replace(file)
 
 
 def read(file: Path) -> Found | None:

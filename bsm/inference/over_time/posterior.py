@@ -68,7 +68,7 @@ def posterior_over_time(
     model = model if reading is None else replace(model, reading=reading)
     wanted = asked(model, at)
     refuse_beyond(model, wanted)
-    chosen = subjects or ledger.subjects
+    chosen = tuple(dict.fromkeys(subjects or ledger.subjects))
     if not chosen:
         raise SpecError("the ledger has no row that enters the likelihood; bsm.course(model).shares(at) needs none")
     label = "over time" if progress else None

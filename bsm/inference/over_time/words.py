@@ -14,15 +14,16 @@ WIDTH = 100
 NUMBER = 24  # columns of a probability with its band
 
 
-def as_text(found: Labelled, moments: Sequence[str] | None = None) -> str:
+def as_text(found: Labelled, moments: Sequence[str] | None = None, first: Sequence[str] = ()) -> str:
     """The headline of each subject in sentences; what it rests on; then a table for each subject and reading.
 
     Args:
         found: the result.
         moments: those that the tables show; all when absent.
+        first: sentences to say before all others.
     """
     about = found.about
-    said = [s for subject in found.subjects for s in headline(found, subject)]
+    said = [*first, *(s for subject in found.subjects for s in headline(found, subject))]
     lines = [
         f"{about['model']}: {about['dynamics']}; reading: {about['reading']}"
         + (f" (alpha {about['alpha']})" if about["alpha"] else ""),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -44,18 +43,23 @@ class Outputs:
             path.unlink()
         result.save(self.folder / RESULT)
         self._note(RESULT)
-        self._throw_parts_away()
 
     def unfinished(self, key: str) -> Path:
-        """The folder for parts of a result of these inputs; they go when the result is written."""
-        self.parts = self.folder / UNFINISHED / key[:16]
+        """The folder for parts of a result of these inputs."""
+        self.parts = self._parts(key)
         return self.parts
 
-    def _throw_parts_away(self) -> None:
-        if self.parts is not None and self.parts.is_dir():
-            rmtree(self.parts, ignore_errors=True)
-            if not any(self.parts.parent.iterdir()):
-                self.parts.parent.rmdir()
+    def throw_away(self, key: str, subjects: Sequence[str]) -> None:
+        """Throw away the parts of these inputs that are of these subjects: others may be of a run that was stopped."""
+        if (folder := self._parts(key)).is_dir():
+            from bsm.inference.over_time.found_files import throw_away
+
+            throw_away(folder, subjects)
+            if not any(folder.parent.iterdir()):
+                folder.parent.rmdir()
+
+    def _parts(self, key: str) -> Path:
+        return self.folder / UNFINISHED / key[:16]
 
     def _drawn_before(self) -> list[Path]:
         """The page, manifest and figures that an earlier manifest lists."""
@@ -90,9 +94,9 @@ class Outputs:
     def finished(self) -> str:
         """What is done, in words."""
         if not self.done:
-            parts = len(list(self.parts.rglob("*.npz"))) if self.parts is not None else 0
-            kept = f"{self.parts} has {many(parts, 'part')} of the result; the same command goes on from there"
-            return kept if parts else "nothing was written"
+            if self.parts is None or not any(self.parts.rglob("*.npz")):
+                return "nothing was written"
+            return f"what was found from these inputs so far is in {self.parts}; the same command goes on from there"
         pictures = {Path(name).stem for name in self.done if name.startswith(FIGURES)}
         files = [name for name in self.done if not name.startswith(FIGURES)]
         told = [*files, *([f"{many(len(pictures), 'figure')} as PNG and SVG"] if pictures else [])]

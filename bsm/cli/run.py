@@ -119,8 +119,11 @@ def selection_words(model: Model) -> str:
 def computed(kind: Kind, model: Model, ledger: Evidence, request: Request, outputs: Outputs, fresh: bool) -> Any:
     """The result, written down marked with what it was computed from; where it is to be fresh no part is kept."""
     key = request.key  # of the files as they are now, before the work
+    if fresh:
+        outputs.throw_away(request.part_key, request.subjects or ledger.subjects)
     result = kind.infer(model, ledger, request, None if fresh else outputs.unfinished(request.part_key))
     outputs.result(result, key)
+    outputs.throw_away(request.part_key, result.subjects)
     return result
 
 
@@ -137,7 +140,7 @@ def present(kind: Kind, model: Model, result: Any, request: Request, outputs: Ou
     large = "choices" in result.about or len(result.subjects) > 1  # else starting processes takes longer
     drawn = side_by_side(_call, work, request.workers if large else 1, "figures")
     pairs = {p.name: pair for p, (_, _, pair) in zip(pictures, drawn, strict=True)}
-    text = kind.page(result, model, record(), pairs, pictures)
+    text = kind.page(result, model, manifest=record(), drawn=pairs, pictures=pictures)
     for picture, (png, svg, _) in zip(pictures, drawn, strict=True):
         outputs.write(f"{FIGURES}{picture.name}.png", png)
         outputs.write(f"{FIGURES}{picture.name}.svg", svg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ class Kind:
         load: the same, from its file.
         text, document: for a terminal, and as one JSON document.
         pictures: every figure of the result and its model.
-        page: the HTML page, from result, model, manifest, figures drawn already, and pictures.
+        page: the HTML page, from result and model, and by name `manifest`, figures `drawn` already, and `pictures`.
     """
 
     infer: Callable[[Model, Evidence, Request, Path | None], Any]
@@ -37,7 +37,7 @@ class Kind:
     text: Callable[[Any], str]
     document: Callable[[Any], dict[str, Any]]
     pictures: Callable[[Any, Model], Sequence[Picture]]
-    page: Callable[[Any, Model, Mapping[str, Any], Mapping[str, tuple[str, str]], Sequence[Picture]], str]
+    page: Callable[..., str]
 
 
 def kind_of(model: Model, ledger: Evidence, subjects: Sequence[str]) -> Kind:
@@ -113,16 +113,10 @@ def _pictures_now(result: Result, model: Model) -> Sequence[Picture]:
     return [*of_result(result), *of_model(model)]
 
 
-def _page_now(
-    result: Result,
-    model: Model,
-    manifest: Mapping[str, Any],
-    drawn: Mapping[str, tuple[str, str]],
-    pictures: Sequence[Picture],
-) -> str:
+def _page_now(result: Result, model: Model, **shown: Any) -> str:
     from bsm.report.page import page
 
-    return page(result, model, manifest, drawn, pictures)
+    return page(result, model, **shown)
 
 
 NOW = Kind(_infer_now, _load_now, _text_now, _document_now, _pictures_now, _page_now)
@@ -155,7 +149,7 @@ def _text_over_time(result: OverTime) -> str:
     from bsm.report.sentences_over_time import determined
     from bsm.report.words import choices_lines
 
-    told = as_text(result, [START, *(phase["name"] for phase in result.about["phases"])], determined(result))
+    told = as_text(result, [START, *(phase["name"] for phase in result.about["phases"])], [determined(result)])
     return "\n".join([told, "", *choices_lines(choices_of(result))]).rstrip() + "\n"
 
 
@@ -163,7 +157,7 @@ def _document_over_time(result: OverTime) -> dict[str, Any]:
     from bsm.cli.at_words import document
     from bsm.report.sentences_over_time import determined
 
-    return {"determined": determined(result)} | document(result)
+    return {"across_settings": determined(result)} | document(result)
 
 
 def _pictures_over_time(result: OverTime, model: Model) -> Sequence[Picture]:
@@ -172,16 +166,10 @@ def _pictures_over_time(result: OverTime, model: Model) -> Sequence[Picture]:
     return pictures_of(result)
 
 
-def _page_over_time(
-    result: OverTime,
-    model: Model,
-    manifest: Mapping[str, Any],
-    drawn: Mapping[str, tuple[str, str]],
-    pictures: Sequence[Picture],
-) -> str:
+def _page_over_time(result: OverTime, model: Model, **shown: Any) -> str:
     from bsm.report.page_over_time import page_over_time
 
-    return page_over_time(result, manifest, drawn, pictures)
+    return page_over_time(result, **shown)
 
 
 OVER_TIME = Kind(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bsm.inference.over_time.labelled import Labelled
 from bsm.inference.result import Result
+
+if TYPE_CHECKING:
+    from bsm.inference.over_time.labelled import Labelled
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,9 @@ def choices_of(result: Result | Labelled) -> Choices | None:
 
 
 def _prior(result: Result | Labelled, subject: str) -> Mapping[str, float]:
-    if isinstance(result, Labelled):
-        return result.about["prior"]
-    return {name: result.value("prior", subject, name) for name in result.names}
+    if isinstance(result, Result):
+        return {name: result.value("prior", subject, name) for name in result.names}
+    return result.about["prior"]
 
 
 def _setting(row: Mapping[str, Any]) -> Setting:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from bsm.spec.number_words import probability
 
 __all__ = [
@@ -18,7 +16,6 @@ __all__ = [
     "probability",
     "rough",
     "rough_interval",
-    "spread",
     "within",
 ]
 
@@ -110,18 +107,3 @@ def many(number: int, thing: str, things: str = "") -> str:
     ('1 row', '1,200 rows', '0 classes')
     """
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
-
-
-def spread(values: np.ndarray) -> str:
-    """The median of draws of a parameter and their central 90 %.
-
-    >>> spread(np.arange(101.0) - 50), spread(np.array([0.1234, 1234.5]))
-    ('0 (−45 to 45)', '617 (61.8 to 1,173)')
-    """
-    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    return f"{_three(middle)} ({_three(low)} to {_three(high)})"
-
-
-def _three(x: float) -> str:
-    """Three digits, or all before the point."""
-    return (f"{x:,.0f}" if 1000 <= abs(x) < 1e7 else f"{x:.3g}").replace("-", "−")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,8 +15,10 @@ from bsm.figures.choice_table import Choices, Setting, choices_of, verdict
 from bsm.figures.numbers import interval, probability
 from bsm.figures.standings import names_of
 from bsm.figures.theme import DOUBLE, LIGHT, SMALL, Theme, figure, write
-from bsm.inference.over_time import OverTime
-from bsm.inference.result import Result
+
+if TYPE_CHECKING:
+    from bsm.inference.over_time import OverTime
+    from bsm.inference.result import Result
 
 LABEL = 190.0  # widest name of a setting, in points
 NUMBERS = (40.0, 64.0)  # widths of the columns: probability, interval

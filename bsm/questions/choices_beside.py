@@ -24,9 +24,8 @@ def with_choices(
     """A result with the choices table of its headline, at the latest of its moments, in `about["choices"]`.
 
     The result as it is where its model has no headline, or where any phase that selects is under softmax_pg: a setting
-    takes minutes there. For the same reason the table leaves that dynamics out, and says
-    so; `choices_over_time` tries all. Where there can be no table, as for an AI of which a choice leaves no row, a
-    note says why.
+    takes minutes there. For the same reason the table leaves that dynamics out, and says so; `choices_over_time` tries
+    all. Where there can be no table, as for an AI of which a choice leaves no row, a note says why.
 
     Args:
         result: with its model and ledger.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from bsm.figures.numbers import spread
 from bsm.figures.standings import plain
 from bsm.inference.over_time import OverTime
 from bsm.inference.over_time.headline import NONE
 from bsm.inference.parameters import Space
+from bsm.report.grounds import spread
 from bsm.report.html import Markup, table
 from bsm.spec.number_words import banded, probability
 

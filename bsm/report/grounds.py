@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bsm.figures.captions import basis
-from bsm.figures.numbers import count, many, spread
+from bsm.figures.numbers import count, many
 from bsm.figures.standings import plain
 from bsm.inference.result import NONE, Result
 from bsm.report.html import Markup, details, listed, table, tag
@@ -78,6 +78,21 @@ def _spans(result: Result, subject: str, name: str) -> tuple[str, str]:
         values = np.asarray(data.sel(subject=subject) if "subject" in data.dims else data, dtype=float)
         found.append(spread(values))
     return found[0], found[1]
+
+
+def spread(values: np.ndarray) -> str:
+    """The median of draws of a parameter and their central 90 %.
+
+    >>> spread(np.arange(101.0) - 50), spread(np.array([0.1234, 1234.5]))
+    ('0 (−45 to 45)', '617 (61.8 to 1,173)')
+    """
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    return f"{_three(middle)} ({_three(low)} to {_three(high)})"
+
+
+def _three(x: float) -> str:
+    """Three digits, or all before the point."""
+    return (f"{x:,.0f}" if 1000 <= abs(x) < 1e7 else f"{x:.3g}").replace("-", "−")
 
 
 def rests(result: Result, subject: str) -> Markup:

@@ -97,7 +97,7 @@ def _opening(result: OverTime, model: Model, rows: int) -> Markup:
         [
             tag("h1", plain(about["model"])),
             tag("p", f"Motivations over time. {held}. {run}", class_="sub"),
-            tag("div", listed([*determined(result), *first]), class_="lead open"),
+            tag("div", listed([determined(result), *first]), class_="lead open"),
             *([tag("p", model.about)] if model.about else []),
         ]
     )

@@ -12,17 +12,18 @@ from bsm.report.sentences import across
 UNTRIED = "No other setting was tried here, so nothing here says whether these numbers are determined."
 
 
-def determined(result: OverTime) -> list[str]:
+def determined(result: OverTime) -> str:
     """The headline as declared and how far it moves across settings; or that no other setting was tried."""
     found = choices_of(result)
     if found is None:
-        return [UNTRIED]
-    declared = rough(found.default.headline or 0.0)
+        return UNTRIED
+    assert found.default.headline is not None
+    declared = rough(found.default.headline)
     what = f"{found.says} ({names_of(found.headline, 'or')})" if found.says else names_of(found.headline, "or")
-    return [
+    return (
         f"{found.subject} at {found.at}, {what}: {declared} as declared (prior {rough(found.before)}). "
         f"{across(found, found.subject)}"
-    ]
+    )
 
 
 def counted(result: OverTime) -> list[str]:

@@ -48,8 +48,8 @@ def read_headline(
     return Headline(tuple(document.motivations), document.reference, document.subject, document.says or "")
 
 
-SETTINGS = (  # stand beside the declared choices
-    *("as declared", "dynamics replicator", "dynamics softmax_pg", "reading hypothesis", "reading mixture"),
+SETTINGS = frozenset(  # that stand beside the declared choices
+    {"as declared", "dynamics replicator", "dynamics softmax_pg", "reading hypothesis", "reading mixture"}
 )
 
 

@@ -66,3 +66,8 @@ def drifting(folder: Path) -> Path:
     end = text.index("support:", start)
     (folder / "model.yaml").write_text(text[:start] + DRIFTING + text[end:], encoding="utf-8")
     return folder
+
+
+def names(folder: Path) -> set[str]:
+    """The files below a folder."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}

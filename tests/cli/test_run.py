@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bsm as library
-from tests.cli.commands import TINY, bsm, document, printed, starter, told
+from tests.cli.commands import TINY, bsm, document, names, printed, starter, told
 
 FEW = ("--draws", "300")
 
@@ -24,10 +24,6 @@ def finished(begun, tmp_path_factory) -> tuple[Path, str]:
     """A finished run's folder, and what it printed."""
     out = tmp_path_factory.mktemp("run") / "out"
     return out, printed("run", begun, "--out", out, *FEW)
-
-
-def names(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def test_everything_is_written_and_nothing_is_left_over(finished):

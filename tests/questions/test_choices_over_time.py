@@ -8,8 +8,9 @@ import pytest
 
 import bsm
 from bsm.evidence.ledger import Evidence
-from bsm.questions.choices_over_time import choices_over_time
+from bsm.questions.choices_over_time import DYNAMICS, READINGS, choices_over_time
 from bsm.spec.model import Choice, Headline, Model, Observation, SpecError
+from bsm.spec.reporting import SETTINGS
 from tests.motives.course.slow import several_phases
 
 ROWS = [
@@ -64,6 +65,11 @@ def test_every_setting_is_a_posterior_of_its_own(asked: tuple[Model, Evidence]) 
     assert ": determined; means from" in str(replace(found, left_out=(), limit=found.spread))
     assert "NOT DETERMINED" in str(replace(found, limit=found.spread - 1e-9))
     assert list(found.table()["name"]) == [s.name for s in found.settings]
+
+
+def test_no_choice_of_a_file_may_have_the_name_of_another_setting() -> None:
+    own = {"as declared", *(f"dynamics {name}" for name in DYNAMICS), *(f"reading {name}" for name in READINGS)}
+    assert own == SETTINGS
 
 
 def test_some_settings_alone(asked: tuple[Model, Evidence]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -31,6 +32,25 @@ def found(
         if file is not None:
             write(kept, file)
     return kept
+
+
+def file_of(folder: Path, reading: str, subject: str) -> Path:
+    """The file of a subject under a reading."""
+    return folder / f"{reading}-{_short(subject)}.npz"
+
+
+def throw_away(folder: Path, subjects: Iterable[str]) -> None:
+    """Remove the files of these subjects below a folder, and the folders that are empty then."""
+    for subject in subjects:
+        for file in folder.rglob(f"*-{_short(subject)}.*"):
+            file.unlink(missing_ok=True)
+    for inner in (*sorted(folder.rglob("*"), reverse=True), folder):
+        if inner.is_dir() and not any(inner.iterdir()):
+            inner.rmdir()
+
+
+def _short(subject: str) -> str:
+    return sha256(subject.encode()).hexdigest()[:16]
 
 
 def write(kept: Found, file: Path) -> None:

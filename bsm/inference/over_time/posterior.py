@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 from bsm.engine import ImpossibleEvidence
@@ -13,6 +12,7 @@ from bsm.inference.fits import TooFewEffective
 from bsm.inference.over_time.asked import When, asked
 from bsm.inference.over_time.assemble import assemble
 from bsm.inference.over_time.fit import KINDS, Found
+from bsm.inference.over_time.found_files import file_of
 from bsm.inference.over_time.found_files import found as found_or_kept
 from bsm.inference.over_time.result import OverTime
 from bsm.inference.over_time.without import refuse_beyond
@@ -74,7 +74,8 @@ def posterior_over_time(
     label = "over time" if progress else None
 
     def of(read: Model) -> dict[str, Found]:
-        tasks = [(read, ledger.for_subject(s), wanted, seed, draws, _file(keep, read.reading, s)) for s in chosen]
+        files = [keep and file_of(keep, read.reading, s) for s in chosen]
+        tasks = [(read, ledger.for_subject(s), wanted, seed, draws, f) for s, f in zip(chosen, files, strict=True)]
         return dict(zip(chosen, side_by_side(found_or_kept, tasks, workers, label), strict=True))
 
     found, other, notes = of(model), BESIDE.get(model.reading), []
@@ -86,7 +87,3 @@ def posterior_over_time(
             notes.append(f"reading {other} does not stand beside: {error}")
     settings = {"seed": seed, "draws": draws, "overlay": overlay}
     return assemble(model, ledger, wanted, found, others, settings, notes)
-
-
-def _file(folder: Path | None, reading: str, subject: str) -> Path | None:
-    return folder and folder / f"{reading}-{sha256(subject.encode()).hexdigest()[:16]}.npz"
